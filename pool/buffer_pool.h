@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+#include "pool/block.h"
+#include "pool/pool_stats.h"
+#include "pool/turn_queue.h"
+
+namespace pool {
+
+/// What bounds a pool. Reserves are blocks that the other direction cannot take, so that one direction full of
+/// blocks never stops the other; a pool of one block has none.
+struct PoolLimits {
+  std::size_t block_size = 16 * 1024;  // bytes, descriptor included; at least kMinBlockSize
+  std::size_t blocks = 1;
+  std::size_t reserve_for_requests = 0;
+  std::size_t reserve_for_responses = 0;
+
+  static constexpr std::size_t kMinBlockSize = 1024;
+  /// An eighth for each direction, at least one block when there are two.
+  static PoolLimits with_reserves(std::size_t block_size, std::size_t blocks);
+};
+
+/// The blocks of the process under a hard cap, and the queue of those who wait for one.
+///
+/// Any thread may call it, through its LocalPool. Blocks are carved from mmap'd slabs that are made on demand and
+/// reused last in, first out. Invariant: a block is never free while somebody waits who may have it.
+class BufferPool {
+ public:
+  explicit BufferPool(const PoolLimits& limits);
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  /// REQUIRES: every block is back and every LocalPool is gone.
+  ~BufferPool();
+
+  const PoolLimits& limits() const { return limits_; }
+  /// Payload bytes of one block.
+  std::size_t payload() const { return limits_.block_size - Block::overhead(); }
+  /// True while anybody waits for a block: holders should shrink to what they need.
+  bool under_pressure() const { return waiters_.load(std::memory_order_relaxed) != 0; }
+  PoolStats stats() const;
+
+ private:
+  friend class LocalPool;
+  friend class ReleaseSubscription;
+  struct Slab {
+    void* memory;
+    std::size_t bytes;
+  };
+
+  // All REQUIRE mutex_ unless said.
+  bool within_limit(Direction direction) const;
+  Block* take(Direction direction);                      // from the free ones, new ones, or any worker's cache
+  Block* take_from_caches(Direction direction);
+  void map_slab();
+  LocalPool* put(Block* block, const LocalPool* by);     // to the first waiter, else free; returns whom to wake, or null
+  LocalPool* grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by);
+  std::array<bool, kDirections> allowed() const;
+  void release(Block* block, const LocalPool& by);       // locks
+  void reclaim_cache(LocalPool& local);                  // locks; gives the cache to waiters, or back
+  void subscribe(ReleaseSubscription& subscription);     // locks
+  void unsubscribe(ReleaseSubscription& subscription);   // locks
+  Block* next_granted(LocalPool& local, ReleaseSubscription*& subscription);  // locks
+
+  const PoolLimits limits_;
+  mutable std::mutex mutex_;
+  std::atomic<std::size_t> waiters_{0};  // in step with queue_; readable without the lock
+  std::vector<Slab> slabs_;
+  Block* free_ = nullptr;
+  std::size_t free_count_ = 0;
+  TurnQueue queue_;
+  std::vector<LocalPool*> locals_;
+  PoolStats stats_;  // used counts blocks in workers' caches too, under the direction that they came from
+};
+
+}  // namespace pool

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "pool/block.h"
+#include "pool/buffer_pool.h"
+
+namespace pool {
+
+/// Wakes a worker that may be asleep, so that it calls LocalPool::deliver(). Called from any thread.
+class Waker {
+ public:
+  virtual void wake() noexcept = 0;
+
+ protected:
+  ~Waker() = default;
+};
+
+/// One worker's door to the BufferPool: a small cache of free blocks, and the blocks that were granted to its waiters.
+///
+/// Confined to its worker's thread. The cache is guarded by a lock of its own, because a waiter of another worker
+/// takes from it before it goes to wait: a cache never holds what another thread waits for.
+class LocalPool {
+ public:
+  LocalPool(BufferPool& pool, Waker& waker);
+  LocalPool(const LocalPool&) = delete;
+  LocalPool& operator=(const LocalPool&) = delete;
+  /// REQUIRES: no subscription of this worker waits. Gives the cache back.
+  ~LocalPool();
+
+  /// A block if one may be had now, else null. Never waits and never overtakes a waiter.
+  BlockRef try_acquire(Direction direction);
+
+  /// Gives the blocks that were granted to waiters of this worker to their owners. Returns how many.
+  /// Call it in every loop turn, before the loop sleeps. Owners may do anything, request() again included; what
+  /// is granted meanwhile waits for the next call.
+  std::size_t deliver();
+  bool has_granted() const { return granted_count_.load(std::memory_order_acquire) != 0; }
+
+  BufferPool& pool() { return pool_; }
+  const BufferPool& pool() const { return pool_; }
+
+ private:
+  friend class BlockRef;
+  friend class BufferPool;
+  friend class ReleaseSubscription;
+  static constexpr std::size_t kCacheBlocks = 8;  // a direction
+
+  void release(Block* block) noexcept;
+  Block* pop_cached(Direction direction);
+  BlockRef adopt(Block* block);
+
+  BufferPool& pool_;
+  Waker& waker_;
+
+  std::mutex cache_mutex_;  // taken after the pool's lock where both are held
+  std::array<Block*, kDirections> cache_{};
+  std::array<std::size_t, kDirections> cached_{};
+  std::atomic<std::uint64_t> hits_{0};  // blocks acquired from the cache; written by the worker only
+
+  ReleaseSubscription* granted_first_ = nullptr;  // guarded by the pool's lock
+  ReleaseSubscription* granted_last_ = nullptr;
+  std::atomic<std::size_t> granted_count_{0};
+};
+
+}  // namespace pool

@@ -1,0 +1,87 @@
+#include "pool/output.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace pool {
+namespace {
+
+// Control memory that an idle connection keeps for its next frames.
+constexpr std::size_t kKeptControl = 512;
+
+}  // namespace
+
+void Output::append(std::span<const std::byte> control) {
+  if (control.empty()) return;
+  const std::size_t offset = control_.size();
+  control_.insert(control_.end(), control.begin(), control.end());
+  bytes_ += control.size();
+  if (first_ < segments_.size()) {
+    Segment& last = segments_.back();
+    if (!last.slice.block && last.offset + last.size == offset) {
+      last.size += control.size();
+      return;
+    }
+  }
+  segments_.push_back({{}, offset, control.size()});
+}
+
+void Output::append(std::span<const std::byte> frame_header, Slice slice) {
+  assert(frame_header.size() <= Block::kHeadroom);
+  if (slice.bytes.empty()) return append(frame_header);
+  const std::size_t before = slice.block->room_before(slice.bytes.data());
+  // In front of the first payload byte is headroom. Further on, the bytes before may still be on their way, unless this
+  // slice is the only share that is left.
+  const bool is_free = before == Block::kHeadroom || (before > Block::kHeadroom && !slice.block->shared());
+  if (is_free) {
+    auto* at = const_cast<std::byte*>(slice.bytes.data()) - frame_header.size();
+    std::memcpy(at, frame_header.data(), frame_header.size());
+    slice.bytes = {at, slice.bytes.size() + frame_header.size()};
+  } else {
+    append(frame_header);
+  }
+  const std::size_t size = slice.bytes.size();
+  bytes_ += size;
+  segments_.push_back({std::move(slice), 0, size});
+}
+
+std::size_t Output::gather(std::span<std::span<const std::byte>> pieces) const {
+  std::size_t count = 0;
+  for (std::size_t i = first_; i < segments_.size() && count < pieces.size(); ++i) {
+    const Segment& segment = segments_[i];
+    pieces[count++] = segment.slice.block ? segment.slice.bytes
+                                          : std::span(control_).subspan(segment.offset, segment.size);
+  }
+  return count;
+}
+
+void Output::consume(std::size_t n) {
+  assert(n <= bytes_);
+  bytes_ -= n;
+  while (n > 0) {
+    Segment& segment = segments_[first_];
+    const std::size_t part = std::min(n, segment.size);
+    n -= part;
+    segment.size -= part;
+    if (segment.slice.block) {
+      segment.slice.bytes = segment.slice.bytes.subspan(part);
+    } else {
+      segment.offset += part;
+    }
+    if (segment.size != 0) continue;
+    segment.slice = {};
+    ++first_;
+  }
+  if (bytes_ == 0) clear();
+}
+
+void Output::clear() {
+  segments_.clear();
+  first_ = 0;
+  bytes_ = 0;
+  control_.clear();
+  if (control_.capacity() > kKeptControl) control_.shrink_to_fit();
+}
+
+}  // namespace pool

@@ -1,0 +1,225 @@
+#include "pool/pipe.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "pool/local_pool.h"
+
+namespace pool {
+
+Pipe::Pipe(LocalPool& local, TurnGroup& group, const Terms& terms)
+    : local_(local), terms_(terms), subscription_(local, group, *this), doorbell_left_(terms.doorbell) {
+  assert(terms.max_blocks >= 1);
+}
+
+Pipe::~Pipe() = default;
+
+// ---- Chunks ----
+
+std::size_t Pipe::space() const {
+  std::size_t bytes = doorbell_left_;
+  for (std::size_t i = write_; i < chunks_.size(); ++i) bytes += chunks_[i]->space().size();
+  return bytes;
+}
+
+void Pipe::add(BlockRef block) {
+  if (!block->is_doorbell()) ++blocks_;
+  chunks_.push_back(std::move(block));
+}
+
+void Pipe::drop_first() {
+  if (!chunks_.front()->is_doorbell()) --blocks_;
+  chunks_.erase(chunks_.begin());
+  if (write_ > 0) --write_;
+}
+
+void Pipe::drop_all() {
+  chunks_.clear();
+  write_ = blocks_ = readable_ = promised_ = 0;
+}
+
+// Gives up what neither holds bytes nor backs a promise, so that no idle pipe keeps what others need.
+void Pipe::drop_unneeded() {
+  std::size_t left = space();
+  while (!chunks_.empty() && chunks_.back()->empty()) {
+    const std::size_t freed = chunks_.back()->space().size();
+    if (left - freed < promised_) return;
+    left -= freed;
+    if (!chunks_.back()->is_doorbell()) --blocks_;
+    chunks_.pop_back();
+    write_ = std::min(write_, chunks_.size());
+  }
+}
+
+// ---- The producer's side ----
+
+std::size_t Pipe::room() const {
+  if (closed_ || end_ != End::open) return 0;
+  return space() - promised_;
+}
+
+// One block while others wait; twice as many when the consumer has kept pace with a producer that used all of its room.
+void Pipe::adapt_target() {
+  if (local_.pool().under_pressure()) {
+    target_ = 1;
+  } else if (used_all_ && readable_ == 0) {
+    target_ = std::min(target_ * 2, terms_.max_blocks);
+  }
+  used_all_ = false;
+}
+
+std::size_t Pipe::invite() {
+  if (closed_ || end_ != End::open || !accepting_) return 0;
+  adapt_target();
+  while (blocks_ < target_) {
+    BlockRef block = local_.try_acquire(terms_.direction);
+    if (!block) break;
+    cancel_wait();
+    add(std::move(block));
+  }
+  if (blocks_ == 0 && space() == promised_ && !subscription_.waiting()) {
+    subscription_.request(terms_.urgency, terms_.direction);
+    if (watcher_ != nullptr) watcher_->on_waiting(true);
+  }
+  return room();
+}
+
+void Pipe::promise(std::size_t n) {
+  assert(n <= room());
+  promised_ += n;
+}
+
+std::span<std::byte> Pipe::writable() {
+  if (closed_ || end_ != End::open) return {};
+  if (write_ == chunks_.size()) {
+    BlockRef block;
+    if (blocks_ < target_) block = local_.try_acquire(terms_.direction);
+    if (block) {
+      cancel_wait();
+    } else if (doorbell_left_ > 0) {
+      block = Block::make_doorbell(doorbell_left_);
+      doorbell_left_ = 0;
+    } else {
+      return {};
+    }
+    add(std::move(block));
+  }
+  return chunks_[write_]->space();
+}
+
+void Pipe::commit(std::size_t n) {
+  if (n == 0) return;
+  Block& block = *chunks_[write_];
+  block.fill(n);
+  readable_ += n;
+  bytes_in_ += n;
+  promised_ -= std::min(promised_, n);
+  if (block.full()) ++write_;
+  if (write_ == chunks_.size()) used_all_ = true;
+  if (watcher_ != nullptr) watcher_->on_progress();
+  if (consumer_ != nullptr) consumer_->on_readable();
+}
+
+std::size_t Pipe::write(std::span<const std::byte> bytes) {
+  if (closed_) {
+    bytes_in_ += bytes.size();
+    return bytes.size();
+  }
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const std::span<std::byte> space = writable();
+    if (space.empty()) break;
+    const std::size_t n = std::min(space.size(), bytes.size() - written);
+    std::memcpy(space.data(), bytes.data() + written, n);
+    written += n;
+    commit(n);
+  }
+  return written;
+}
+
+void Pipe::finish() {
+  if (end_ != End::open) return;
+  end_ = End::finished;
+  promised_ = 0;
+  cancel_wait();
+  drop_unneeded();
+  if (consumer_ != nullptr) consumer_->on_readable();
+}
+
+void Pipe::fail() {
+  if (end_ != End::open) return;
+  end_ = End::failed;
+  cancel_wait();
+  drop_all();
+  if (consumer_ != nullptr) consumer_->on_readable();
+}
+
+// ---- The consumer's side ----
+
+void Pipe::accept() {
+  if (accepting_) return;
+  accepting_ = true;
+  notify_room();
+}
+
+std::size_t Pipe::contiguous() const { return chunks_.empty() ? 0 : chunks_.front()->filled().size(); }
+
+Slice Pipe::take(std::size_t max) {
+  const std::size_t n = std::min(max, contiguous());
+  if (n == 0) return {};
+  Slice slice{chunks_.front(), chunks_.front()->filled().first(n)};
+  slice.block->drain(n);
+  readable_ -= n;
+  bytes_out_ += n;
+  if (watcher_ != nullptr) watcher_->on_progress();
+  if (!slice.block->empty()) return slice;
+
+  // The slice is all that keeps a full block now: written, it goes back to the pool. A block with space stays only if it
+  // backs a promise.
+  if (slice.block->full()) {
+    drop_first();
+  } else {
+    drop_unneeded();
+  }
+  notify_room();
+  return slice;
+}
+
+void Pipe::close() {
+  if (closed_) return;
+  closed_ = true;
+  cancel_wait();
+  drop_all();
+  doorbell_left_ = 0;
+  notify_room();
+}
+
+PauseSet Pipe::pauses() const {
+  PauseSet pauses;
+  if (closed_ || end_ != End::open) return pauses;
+  if (subscription_.waiting()) pauses.add(Pause::no_block);
+  if (!accepting_) pauses.add(Pause::held_back);
+  if (readable_ > 0 && space() == promised_) pauses.add(Pause::sink_slow);
+  return pauses;
+}
+
+// ---- Waiting ----
+
+void Pipe::on_block(BlockRef block) {
+  if (watcher_ != nullptr) watcher_->on_waiting(false);
+  add(std::move(block));
+  notify_room();
+}
+
+void Pipe::cancel_wait() {
+  if (!subscription_.waiting()) return;
+  subscription_.cancel();
+  if (watcher_ != nullptr) watcher_->on_waiting(false);
+}
+
+void Pipe::notify_room() {
+  if (producer_ != nullptr) producer_->on_room();
+}
+
+}  // namespace pool

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <array>
+#include <cstdint>
+
+#include "pool/block.h"
+
+namespace pool {
+
+class BufferPool;
+class LocalPool;
+class ReleaseSubscription;
+
+/// How much it matters that a waiter goes on; a block goes to the most urgent class that may have it.
+enum class Urgency : std::uint8_t {
+  invite,  // to grant a peer more bytes: nothing is lost while it waits
+  keep,    // for bytes that came and need a place
+  leave,   // to let bytes leave: every one of these frees memory elsewhere
+};
+inline constexpr std::size_t kUrgencies = 3;
+
+/// The waiters of one connection. Turns within a class go round the groups first and then round the waiters of
+/// one, so that a client with a thousand streams weighs as one client.
+/// Owned by the connection; must outlive its subscriptions. All state is guarded by the pool's lock.
+class TurnGroup {
+ public:
+  TurnGroup() = default;
+  TurnGroup(const TurnGroup&) = delete;
+  TurnGroup& operator=(const TurnGroup&) = delete;
+  ~TurnGroup();
+
+ private:
+  friend class TurnQueue;
+  struct Line {  // the waiters of one class and direction, first come first served
+    ReleaseSubscription* first = nullptr;
+    ReleaseSubscription* last = nullptr;
+    TurnGroup* next = nullptr;  // the ring of groups that have waiters in this line
+    TurnGroup* prev = nullptr;
+  };
+  std::array<std::array<Line, kDirections>, kUrgencies> lines_;
+};
+
+/// A waiter's place in the pool's queue: IDLE → WAITING → GRANTED → IDLE.
+///
+/// The baton is the block: whoever releases a block moves it into the first waiter (WAITING → GRANTED, under the
+/// pool's lock) before it is free for anyone else, and wakes the waiter's worker. The owner gets it on its own
+/// thread from LocalPool::deliver(). A waiter can give up at any moment: cancel() leaves the queue, or passes on
+/// a block that has come meanwhile. Nothing is lost and nobody barges in.
+///
+/// Confined to the thread of its LocalPool; only the pool touches it from elsewhere, under its lock.
+class ReleaseSubscription {
+ public:
+  class Owner {
+   public:
+    /// A block has come. Called once for each request() that was not cancelled, on the owner's thread, from
+    /// LocalPool::deliver() only. The owner may drop the block at once (then the next waiter gets it).
+    virtual void on_block(BlockRef block) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  ReleaseSubscription(LocalPool& local, TurnGroup& group, Owner& owner)
+      : local_(local), group_(group), owner_(owner) {}
+  ReleaseSubscription(const ReleaseSubscription&) = delete;
+  ReleaseSubscription& operator=(const ReleaseSubscription&) = delete;
+  ~ReleaseSubscription() { cancel(); }
+
+  /// Joins the queue. When a block is free it is granted at once, and still arrives through deliver().
+  /// REQUIRES: !waiting().
+  void request(Urgency urgency, Direction direction);
+
+  /// Leaves the queue; on_block will not be called. A block granted meanwhile goes to the next waiter.
+  void cancel() noexcept;
+
+  /// True from request() until on_block or cancel().
+  bool waiting() const { return state_.load(std::memory_order_relaxed) != State::idle; }
+
+ private:
+  friend class BufferPool;
+  friend class LocalPool;
+  friend class TurnQueue;
+  enum class State : std::uint8_t { idle, waiting, granted };
+
+  LocalPool& local_;
+  TurnGroup& group_;
+  Owner& owner_;
+  std::atomic<State> state_{State::idle};  // written under the pool's lock; leaves idle only by the owner
+  Urgency urgency_ = Urgency::invite;
+  Direction direction_ = Direction::request;
+  Block* granted_ = nullptr;
+  ReleaseSubscription* next_ = nullptr;  // in its line while waiting, in its worker's list while granted
+  ReleaseSubscription* prev_ = nullptr;
+};
+
+}  // namespace pool
