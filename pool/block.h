@@ -66,8 +66,8 @@ class Block {
   /// All of the block is space again. REQUIRES: empty() && !shared().
   void reset() { begin_ = end_ = 0; }
 
-  /// The bytes in front of `at` that belong to this block, headroom and bytes that are gone. May be overwritten
-  /// only by who knows that no slice before `at` is still on its way.
+  /// The bytes in front of `at` that belong to this block, headroom and bytes that are gone. May be
+  /// overwritten only by who knows that no slice before `at` is still on its way.
   std::size_t room_before(const std::byte* at) const {
     return static_cast<std::size_t>(at - payload()) + kHeadroom;
   }
@@ -90,7 +90,9 @@ class Block {
   Direction direction_;
 };
 
-constexpr std::size_t Block::overhead() { return sizeof(Block) + kHeadroom; }
+constexpr std::size_t Block::overhead() {
+  return sizeof(Block) + kHeadroom;
+}
 
 inline BlockRef::BlockRef(Block* block) noexcept : block_(block) {
   if (block_ != nullptr) ++block_->shares_;

@@ -13,7 +13,15 @@ namespace {
 
 constexpr std::size_t kSlabBlocks = 64;
 
-std::size_t index(Direction direction) { return static_cast<std::size_t>(direction); }
+std::size_t index(Direction direction) {
+  return static_cast<std::size_t>(direction);
+}
+
+// Blocks follow each other in their slab and begin with their descriptor.
+PoolLimits aligned(PoolLimits limits) {
+  limits.block_size -= limits.block_size % alignof(std::max_align_t);
+  return limits;
+}
 
 }  // namespace
 
@@ -22,11 +30,13 @@ PoolLimits PoolLimits::with_reserves(std::size_t block_size, std::size_t blocks)
   return {block_size, blocks, reserve, reserve};
 }
 
-BufferPool::BufferPool(const PoolLimits& limits) : limits_(limits) {
+BufferPool::BufferPool(const PoolLimits& limits) : limits_(aligned(limits)) {
   assert(limits.block_size >= PoolLimits::kMinBlockSize && limits.blocks >= 1);
   assert(limits.reserve_for_requests < limits.blocks && limits.reserve_for_responses < limits.blocks);
-  stats_.block_size = limits.block_size;
-  stats_.blocks = limits.blocks;
+  // With both directions at their limits nothing is free then, so one release never owes two waiters.
+  assert(limits.reserve_for_requests + limits.reserve_for_responses <= limits.blocks);
+  stats_.block_size = limits_.block_size;
+  stats_.blocks = limits_.blocks;
 }
 
 BufferPool::~BufferPool() {
@@ -45,7 +55,8 @@ PoolStats BufferPool::stats() const {
     }
     stats.acquired += local->hits_;
   }
-  stats.free = stats.blocks - stats.used[0] - stats.used[1];
+  // Counted, not derived from `used`, so that free + used = blocks says something.
+  stats.free = free_count_ + (stats.blocks - stats.mapped) + stats.cached;
   for (std::size_t u = 0; u < kUrgencies; ++u) {
     for (std::size_t d = 0; d < kDirections; ++d) {
       stats.waiting[u] += queue_.waiting(static_cast<Urgency>(u), static_cast<Direction>(d));
@@ -54,10 +65,18 @@ PoolStats BufferPool::stats() const {
   return stats;
 }
 
+std::size_t BufferPool::limit(Direction direction) const {
+  const bool is_request = direction == Direction::request;
+  return limits_.blocks - (is_request ? limits_.reserve_for_responses : limits_.reserve_for_requests);
+}
+
 bool BufferPool::within_limit(Direction direction) const {
-  const std::size_t reserved =
-      direction == Direction::request ? limits_.reserve_for_responses : limits_.reserve_for_requests;
-  return stats_.used[index(direction)] + reserved < limits_.blocks;
+  return stats_.used[index(direction)] < limit(direction);
+}
+
+void BufferPool::count_used(Direction direction) {
+  const std::size_t d = index(direction);
+  stats_.used_max[d] = std::max(stats_.used_max[d], ++stats_.used[d]);
 }
 
 std::array<bool, kDirections> BufferPool::allowed() const {
@@ -82,7 +101,8 @@ void BufferPool::map_slab() {
 }
 
 Block* BufferPool::take(Direction direction) {
-  // A block that is cached counts for its direction, so a worker's cache may hold what this limit seems to forbid.
+  // A block that is cached counts for its direction, so a worker's cache may hold what this limit seems to
+  // forbid.
   if (!within_limit(direction)) return take_from_caches(direction);
   if (free_ == nullptr && stats_.mapped < limits_.blocks) map_slab();
   if (free_ == nullptr) return take_from_caches(direction);
@@ -91,8 +111,7 @@ Block* BufferPool::take(Direction direction) {
   block->next_ = nullptr;
   block->direction_ = direction;
   --free_count_;
-  std::size_t& used = stats_.used[index(direction)];
-  stats_.used_max[index(direction)] = std::max(stats_.used_max[index(direction)], ++used);
+  count_used(direction);
   return block;
 }
 
@@ -105,7 +124,7 @@ Block* BufferPool::take_from_caches(Direction direction) {
       Block* block = local->pop_cached(static_cast<Direction>(other));
       if (block == nullptr) continue;
       --stats_.used[other];
-      ++stats_.used[index(direction)];
+      count_used(direction);
       block->direction_ = direction;
       return block;
     }
@@ -113,12 +132,21 @@ Block* BufferPool::take_from_caches(Direction direction) {
   return nullptr;
 }
 
+Block* BufferPool::take_spare(Direction direction) {
+  std::size_t in_use = stats_.used[index(direction)];
+  for (LocalPool* local : locals_) {
+    const std::lock_guard cache_lock(local->cache_mutex_);
+    in_use -= local->cached_[index(direction)];
+  }
+  return 2 * (in_use + 1) <= limit(direction) ? take(direction) : nullptr;
+}
+
 LocalPool* BufferPool::put(Block* block, const LocalPool* by) {
   --stats_.used[index(block->direction_)];
   ReleaseSubscription* waiter = queue_.pop(allowed());
   if (waiter != nullptr) {
     waiters_.fetch_sub(1);
-    ++stats_.used[index(waiter->direction_)];
+    count_used(waiter->direction_);
     block->direction_ = waiter->direction_;
     ++stats_.handed_over;
     return grant(*waiter, block, by);
@@ -144,38 +172,42 @@ LocalPool* BufferPool::grant(ReleaseSubscription& waiter, Block* block, const Lo
   return &local;
 }
 
-void BufferPool::release(Block* block, const LocalPool& by) {
-  LocalPool* to_wake = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    to_wake = put(block, &by);
-    // Woken under the lock: the worker could otherwise take the block and be gone before its waker is called.
-    if (to_wake != nullptr) to_wake->waker_.wake();
-  }
+// A worker that has just cached a block, and is about to see the waiter who came meanwhile, is not overtaken
+// either.
+void BufferPool::settle_caches(const LocalPool& by) {
+  if (queue_.empty()) return;
+  for (LocalPool* local : locals_) reclaim_cache(*local, by);
 }
 
-void BufferPool::reclaim_cache(LocalPool& local) {
+void BufferPool::release(Block* block, const LocalPool& by) {
   const std::lock_guard lock(mutex_);
+  // Woken under the lock: the worker could otherwise take the block and be gone before its waker is called.
+  if (LocalPool* to_wake = put(block, &by)) to_wake->waker_.wake();
+}
+
+void BufferPool::reclaim_cache(LocalPool& local, const LocalPool& by) {
   for (std::size_t d = 0; d < kDirections; ++d) {
     while (Block* block = local.pop_cached(static_cast<Direction>(d))) {
-      if (LocalPool* to_wake = put(block, &local)) to_wake->waker_.wake();
+      if (LocalPool* to_wake = put(block, &by)) to_wake->waker_.wake();
     }
   }
 }
 
 void BufferPool::subscribe(ReleaseSubscription& subscription) {
   const std::lock_guard lock(mutex_);
-  ++stats_.subscribed;
-  // Announced before the caches are searched: a worker that caches a block after our search sees the waiter and gives
-  // the block up itself (LocalPool::release). Its cache's lock orders the two.
+  // Announced before the caches are searched: a worker that caches a block after our search sees the waiter
+  // and gives the block up itself (LocalPool::release). Its cache's lock orders the two.
   waiters_.fetch_add(1);
+  settle_caches(subscription.local_);
   Block* block = take(subscription.direction_);
   if (block == nullptr) {
+    ++stats_.subscribed;
     subscription.state_.store(ReleaseSubscription::State::waiting, std::memory_order_relaxed);
     queue_.push(subscription);
     return;
   }
   waiters_.fetch_sub(1);
+  ++stats_.acquired;
   grant(subscription, block, &subscription.local_);
 }
 

@@ -12,10 +12,12 @@
 
 namespace pool {
 
-/// What bounds a pool. Reserves are blocks that the other direction cannot take, so that one direction full of
-/// blocks never stops the other; a pool of one block has none.
+/// What bounds a pool. Reserves are blocks that the other direction cannot take, so that one direction full
+/// of blocks never stops the other; a pool of one block has none. REQUIRES: both together are at most
+/// `blocks`, and each is less.
 struct PoolLimits {
-  std::size_t block_size = 16 * 1024;  // bytes, descriptor included; at least kMinBlockSize
+  std::size_t block_size =
+      16 * 1024;  // bytes, descriptor included; at least kMinBlockSize, rounded down to 16
   std::size_t blocks = 1;
   std::size_t reserve_for_requests = 0;
   std::size_t reserve_for_responses = 0;
@@ -27,8 +29,8 @@ struct PoolLimits {
 
 /// The blocks of the process under a hard cap, and the queue of those who wait for one.
 ///
-/// Any thread may call it, through its LocalPool. Blocks are carved from mmap'd slabs that are made on demand and
-/// reused last in, first out. Invariant: a block is never free while somebody waits who may have it.
+/// Any thread may call it, through its LocalPool. Blocks are carved from mmap'd slabs that are made on demand
+/// and reused last in, first out. Invariant: a block is never free while somebody waits who may have it.
 class BufferPool {
  public:
   explicit BufferPool(const PoolLimits& limits);
@@ -53,17 +55,22 @@ class BufferPool {
   };
 
   // All REQUIRE mutex_ unless said.
+  std::size_t limit(Direction direction) const;
   bool within_limit(Direction direction) const;
-  Block* take(Direction direction);                      // from the free ones, new ones, or any worker's cache
+  void count_used(Direction direction);
+  Block* take(Direction direction);  // from the free ones, new ones, or any worker's cache
   Block* take_from_caches(Direction direction);
+  Block* take_spare(Direction direction);
   void map_slab();
-  LocalPool* put(Block* block, const LocalPool* by);     // to the first waiter, else free; returns whom to wake, or null
+  LocalPool* put(Block* block,
+                 const LocalPool* by);  // to the first waiter, else free; returns whom to wake, or null
   LocalPool* grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by);
+  void settle_caches(const LocalPool& by);  // while anybody waits: all caches to the waiters
   std::array<bool, kDirections> allowed() const;
-  void release(Block* block, const LocalPool& by);       // locks
-  void reclaim_cache(LocalPool& local);                  // locks; gives the cache to waiters, or back
-  void subscribe(ReleaseSubscription& subscription);     // locks
-  void unsubscribe(ReleaseSubscription& subscription);   // locks
+  void release(Block* block, const LocalPool& by);            // locks
+  void reclaim_cache(LocalPool& local, const LocalPool& by);  // gives the cache to waiters, or back
+  void subscribe(ReleaseSubscription& subscription);          // locks
+  void unsubscribe(ReleaseSubscription& subscription);        // locks
   Block* next_granted(LocalPool& local, ReleaseSubscription*& subscription);  // locks
 
   const PoolLimits limits_;

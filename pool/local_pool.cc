@@ -6,7 +6,9 @@
 namespace pool {
 namespace {
 
-std::size_t index(Direction direction) { return static_cast<std::size_t>(direction); }
+std::size_t index(Direction direction) {
+  return static_cast<std::size_t>(direction);
+}
 
 }  // namespace
 
@@ -17,8 +19,8 @@ LocalPool::LocalPool(BufferPool& pool, Waker& waker) : pool_(pool), waker_(waker
 
 LocalPool::~LocalPool() {
   assert(granted_first_ == nullptr);
-  pool_.reclaim_cache(*this);
   const std::lock_guard lock(pool_.mutex_);
+  pool_.reclaim_cache(*this, *this);
   pool_.stats_.acquired += hits_;
   std::erase(pool_.locals_, this);
 }
@@ -29,10 +31,19 @@ BlockRef LocalPool::try_acquire(Direction direction) {
     hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   } else {
     const std::lock_guard lock(pool_.mutex_);
+    pool_.settle_caches(*this);
     // By the pool's invariant a block that a waiter may have is not free, so this overtakes nobody.
     block = pool_.take(direction);
     ++(block != nullptr ? pool_.stats_.acquired : pool_.stats_.refused);
   }
+  return adopt(block);
+}
+
+BlockRef LocalPool::try_acquire_spare(Direction direction) {
+  const std::lock_guard lock(pool_.mutex_);
+  pool_.settle_caches(*this);
+  Block* block = pool_.take_spare(direction);
+  ++(block != nullptr ? pool_.stats_.acquired : pool_.stats_.refused);
   return adopt(block);
 }
 
@@ -71,7 +82,8 @@ void LocalPool::release(Block* block) noexcept {
     pool_.release(block, *this);
   } else if (pool_.under_pressure()) {
     // Somebody came to wait in between, and may have searched this cache before the block was in it.
-    pool_.reclaim_cache(*this);
+    const std::lock_guard lock(pool_.mutex_);
+    pool_.reclaim_cache(*this, *this);
   }
 }
 

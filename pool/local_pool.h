@@ -11,7 +11,8 @@
 
 namespace pool {
 
-/// Wakes a worker that may be asleep, so that it calls LocalPool::deliver(). Called from any thread.
+/// Wakes a worker that may be asleep, so that it calls LocalPool::deliver(). Called from any thread, under
+/// the pool's lock: it must not call the pool.
 class Waker {
  public:
   virtual void wake() noexcept = 0;
@@ -20,24 +21,30 @@ class Waker {
   ~Waker() = default;
 };
 
-/// One worker's door to the BufferPool: a small cache of free blocks, and the blocks that were granted to its waiters.
+/// One worker's door to the BufferPool: a small cache of free blocks, and the blocks that were granted to its
+/// waiters.
 ///
-/// Confined to its worker's thread. The cache is guarded by a lock of its own, because a waiter of another worker
-/// takes from it before it goes to wait: a cache never holds what another thread waits for.
+/// Confined to its worker's thread. The cache is guarded by a lock of its own, because a waiter of another
+/// worker takes from it before it goes to wait: a cache never holds what another thread waits for.
 class LocalPool {
  public:
   LocalPool(BufferPool& pool, Waker& waker);
   LocalPool(const LocalPool&) = delete;
   LocalPool& operator=(const LocalPool&) = delete;
-  /// REQUIRES: no subscription of this worker waits. Gives the cache back.
+  /// REQUIRES: no subscription of this worker waits, and its blocks are back. Gives the cache back.
   ~LocalPool();
 
   /// A block if one may be had now, else null. Never waits and never overtakes a waiter.
   BlockRef try_acquire(Direction direction);
+  /// The same, but only while less than half of what the direction may have is in use: for bytes that nobody
+  /// takes yet. What waits for something other than a block can thus never hold all that others need to go
+  /// on.
+  BlockRef try_acquire_spare(Direction direction);
 
-  /// Gives the blocks that were granted to waiters of this worker to their owners. Returns how many.
-  /// Call it in every loop turn, before the loop sleeps. Owners may do anything, request() again included; what
-  /// is granted meanwhile waits for the next call.
+  /// Gives the blocks that were granted to waiters of this worker to their owners. Returns how many: at most
+  /// as many as had been granted when it was called. Owners may do anything, request() again included. Call
+  /// it in every loop turn, and do not sleep while has_granted(): the waker is called for the first grant
+  /// only.
   std::size_t deliver();
   bool has_granted() const { return granted_count_.load(std::memory_order_acquire) != 0; }
 

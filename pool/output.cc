@@ -9,6 +9,9 @@ namespace {
 
 // Control memory that an idle connection keeps for its next frames.
 constexpr std::size_t kKeptControl = 512;
+// A socket that always lags behind never empties the queue: what is written goes once it is worth the move.
+constexpr std::size_t kSegmentsToForget = 32;
+constexpr std::size_t kControlToForget = 4096;
 
 }  // namespace
 
@@ -31,8 +34,8 @@ void Output::append(std::span<const std::byte> frame_header, Slice slice) {
   assert(frame_header.size() <= Block::kHeadroom);
   if (slice.bytes.empty()) return append(frame_header);
   const std::size_t before = slice.block->room_before(slice.bytes.data());
-  // In front of the first payload byte is headroom. Further on, the bytes before may still be on their way, unless this
-  // slice is the only share that is left.
+  // In front of the first payload byte is headroom. Further on, the bytes before may still be on their way,
+  // unless this slice is the only share that is left.
   const bool is_free = before == Block::kHeadroom || (before > Block::kHeadroom && !slice.block->shared());
   if (is_free) {
     auto* at = const_cast<std::byte*>(slice.bytes.data()) - frame_header.size();
@@ -50,8 +53,8 @@ std::size_t Output::gather(std::span<std::span<const std::byte>> pieces) const {
   std::size_t count = 0;
   for (std::size_t i = first_; i < segments_.size() && count < pieces.size(); ++i) {
     const Segment& segment = segments_[i];
-    pieces[count++] = segment.slice.block ? segment.slice.bytes
-                                          : std::span(control_).subspan(segment.offset, segment.size);
+    pieces[count++] =
+        segment.slice.block ? segment.slice.bytes : std::span(control_).subspan(segment.offset, segment.size);
   }
   return count;
 }
@@ -68,12 +71,28 @@ void Output::consume(std::size_t n) {
       segment.slice.bytes = segment.slice.bytes.subspan(part);
     } else {
       segment.offset += part;
+      control_gone_ = segment.offset;
     }
     if (segment.size != 0) continue;
     segment.slice = {};
     ++first_;
   }
-  if (bytes_ == 0) clear();
+  if (bytes_ == 0) return clear();
+  forget_written();
+}
+
+void Output::forget_written() {
+  if (first_ >= kSegmentsToForget && first_ * 2 >= segments_.size()) {
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+  if (control_gone_ >= kControlToForget && control_gone_ * 2 >= control_.size()) {
+    control_.erase(control_.begin(), control_.begin() + static_cast<std::ptrdiff_t>(control_gone_));
+    for (std::size_t i = first_; i < segments_.size(); ++i) {
+      if (!segments_[i].slice.block) segments_[i].offset -= control_gone_;
+    }
+    control_gone_ = 0;
+  }
 }
 
 void Output::clear() {
@@ -81,6 +100,7 @@ void Output::clear() {
   first_ = 0;
   bytes_ = 0;
   control_.clear();
+  control_gone_ = 0;
   if (control_.capacity() > kKeptControl) control_.shrink_to_fit();
 }
 

@@ -10,14 +10,15 @@ namespace pool {
 
 /// What is on its way to one socket: control bytes (frames, header sections) and slices of bodies, in order.
 ///
-/// Control bytes are copied and charged to the connection. A body byte is not copied: its slice keeps the block until the
-/// byte is written (rule 4). Confined to its connection's thread.
+/// Control bytes are copied and charged to the connection. A body byte is not copied: its slice keeps the
+/// block until the byte is written (rule 4). Confined to its connection's thread.
 class Output {
  public:
   /// Copies `control` behind what is queued.
   void append(std::span<const std::byte> control);
-  /// Queues a slice with a frame header of at most Block::kHeadroom bytes in front of it. The header stands directly
-  /// before the payload in the slice's block where those bytes are unused, so that both are one piece.
+  /// Queues a slice with a frame header of at most Block::kHeadroom bytes in front of it. The header stands
+  /// directly before the payload in the slice's block where those bytes are unused, so that both are one
+  /// piece.
   void append(std::span<const std::byte> frame_header, Slice slice);
 
   bool empty() const { return bytes_ == 0; }
@@ -31,8 +32,10 @@ class Output {
   void clear();
 
  private:
+  void forget_written();
+
   struct Segment {
-    Slice slice;                // without a block: `size` bytes of control_ from `offset`
+    Slice slice;  // without a block: `size` bytes of control_ from `offset`
     std::size_t offset = 0;
     std::size_t size = 0;
   };
@@ -40,6 +43,7 @@ class Output {
   std::vector<Segment> segments_;  // from first_ on
   std::size_t first_ = 0;
   std::vector<std::byte> control_;
+  std::size_t control_gone_ = 0;  // bytes at the front of control_ that are written
   std::size_t bytes_ = 0;
 };
 

@@ -4,9 +4,12 @@ namespace pool {
 
 std::string_view to_string(Pause pause) {
   switch (pause) {
-    case Pause::no_block: return "no_block";
-    case Pause::sink_slow: return "sink_slow";
-    case Pause::held_back: return "held_back";
+    case Pause::no_block:
+      return "no_block";
+    case Pause::sink_slow:
+      return "sink_slow";
+    case Pause::held_back:
+      return "held_back";
   }
   return "unknown";
 }

@@ -27,7 +27,9 @@ class PauseSet {
   bool operator==(const PauseSet&) const = default;
 
  private:
-  static std::uint8_t bit(Pause pause) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(pause)); }
+  static std::uint8_t bit(Pause pause) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(pause));
+  }
   std::uint8_t bits_ = 0;
 };
 

@@ -52,6 +52,21 @@ void Pipe::drop_unneeded() {
   }
 }
 
+// One block while others wait. Twice as many each time that the consumer has kept pace with a producer that
+// used all.
+bool Pipe::may_grow() const {
+  return blocks_ == 0 || (blocks_ < target_ && !local_.pool().under_pressure());
+}
+
+void Pipe::grow_target() {
+  if (local_.pool().under_pressure()) {
+    target_ = 1;
+  } else if (used_all_) {
+    target_ = std::min(target_ * 2, terms_.max_blocks);
+  }
+  used_all_ = false;
+}
+
 // ---- The producer's side ----
 
 std::size_t Pipe::room() const {
@@ -59,20 +74,9 @@ std::size_t Pipe::room() const {
   return space() - promised_;
 }
 
-// One block while others wait; twice as many when the consumer has kept pace with a producer that used all of its room.
-void Pipe::adapt_target() {
-  if (local_.pool().under_pressure()) {
-    target_ = 1;
-  } else if (used_all_ && readable_ == 0) {
-    target_ = std::min(target_ * 2, terms_.max_blocks);
-  }
-  used_all_ = false;
-}
-
 std::size_t Pipe::invite() {
   if (closed_ || end_ != End::open || !accepting_) return 0;
-  adapt_target();
-  while (blocks_ < target_) {
+  while (may_grow()) {
     BlockRef block = local_.try_acquire(terms_.direction);
     if (!block) break;
     cancel_wait();
@@ -87,22 +91,39 @@ std::size_t Pipe::invite() {
 
 void Pipe::promise(std::size_t n) {
   assert(n <= room());
+  has_promised_ = true;
   promised_ += n;
+}
+
+// Before anybody accepts, the doorbell comes first and a block is taken only from plenty: this pipe waits for
+// its consumer, who may in turn wait for pipes that need blocks.
+BlockRef Pipe::next_chunk() {
+  BlockRef block;
+  if (blocks_ < target_ && (accepting_ || doorbell_left_ == 0)) {
+    block = accepting_ ? local_.try_acquire(terms_.direction) : local_.try_acquire_spare(terms_.direction);
+  }
+  if (block) {
+    cancel_wait();
+  } else if (doorbell_left_ > 0) {
+    block = Block::make_doorbell(std::exchange(doorbell_left_, 0));
+  }
+  return block;
+}
+
+bool Pipe::add_spare() {
+  if (closed_ || end_ != End::open || !has_promised_) return false;
+  BlockRef block = local_.try_acquire_spare(terms_.direction);
+  if (!block) return false;
+  cancel_wait();
+  add(std::move(block));
+  return true;
 }
 
 std::span<std::byte> Pipe::writable() {
   if (closed_ || end_ != End::open) return {};
   if (write_ == chunks_.size()) {
-    BlockRef block;
-    if (blocks_ < target_) block = local_.try_acquire(terms_.direction);
-    if (block) {
-      cancel_wait();
-    } else if (doorbell_left_ > 0) {
-      block = Block::make_doorbell(doorbell_left_);
-      doorbell_left_ = 0;
-    } else {
-      return {};
-    }
+    BlockRef block = next_chunk();
+    if (!block) return {};
     add(std::move(block));
   }
   return chunks_[write_]->space();
@@ -110,6 +131,10 @@ std::span<std::byte> Pipe::writable() {
 
 void Pipe::commit(std::size_t n) {
   if (n == 0) return;
+  if (closed_ || end_ != End::open) {  // ended while the bytes were on their way into the block
+    bytes_in_ += n;
+    return;
+  }
   Block& block = *chunks_[write_];
   block.fill(n);
   readable_ += n;
@@ -122,20 +147,19 @@ void Pipe::commit(std::size_t n) {
 }
 
 std::size_t Pipe::write(std::span<const std::byte> bytes) {
-  if (closed_) {
-    bytes_in_ += bytes.size();
-    return bytes.size();
-  }
   std::size_t written = 0;
   while (written < bytes.size()) {
-    const std::span<std::byte> space = writable();
+    std::span<std::byte> space = writable();
+    if (space.empty() && add_spare()) space = writable();
     if (space.empty()) break;
     const std::size_t n = std::min(space.size(), bytes.size() - written);
     std::memcpy(space.data(), bytes.data() + written, n);
     written += n;
     commit(n);
   }
-  return written;
+  if (!closed_) return written;
+  bytes_in_ += bytes.size() - written;
+  return bytes.size();
 }
 
 void Pipe::finish() {
@@ -163,7 +187,9 @@ void Pipe::accept() {
   notify_room();
 }
 
-std::size_t Pipe::contiguous() const { return chunks_.empty() ? 0 : chunks_.front()->filled().size(); }
+std::size_t Pipe::contiguous() const {
+  return chunks_.empty() ? 0 : chunks_.front()->filled().size();
+}
 
 Slice Pipe::take(std::size_t max) {
   const std::size_t n = std::min(max, contiguous());
@@ -174,9 +200,10 @@ Slice Pipe::take(std::size_t max) {
   bytes_out_ += n;
   if (watcher_ != nullptr) watcher_->on_progress();
   if (!slice.block->empty()) return slice;
+  if (readable_ == 0) grow_target();
 
-  // The slice is all that keeps a full block now: written, it goes back to the pool. A block with space stays only if it
-  // backs a promise.
+  // The slice is all that keeps a full block now: written, it goes back to the pool. A block with space stays
+  // only if it backs a promise.
   if (slice.block->full()) {
     drop_first();
   } else {
@@ -200,7 +227,7 @@ PauseSet Pipe::pauses() const {
   if (closed_ || end_ != End::open) return pauses;
   if (subscription_.waiting()) pauses.add(Pause::no_block);
   if (!accepting_) pauses.add(Pause::held_back);
-  if (readable_ > 0 && space() == promised_) pauses.add(Pause::sink_slow);
+  if (readable_ > 0 && space() == 0) pauses.add(Pause::sink_slow);
   return pauses;
 }
 

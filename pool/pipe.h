@@ -27,7 +27,8 @@ class PipeProducer {
 /// Who takes from a pipe.
 class PipeConsumer {
  public:
-  /// Bytes came, or the pipe has finished or failed. Called from within the producer's call: note it and take later.
+  /// Bytes came, or the pipe has finished or failed. Called from within the producer's call: note it and take
+  /// later.
   virtual void on_readable() = 0;
 
  protected:
@@ -51,14 +52,15 @@ class PipeWatcher {
 ///   producer ──write/commit──▶ [doorbell][block][block] ──take──▶ slices ──▶ the socket
 ///            ◀────on_room────          room                (a slice keeps its block until it is written)
 ///
-/// Room is what the pipe can store with the memory that it has. A producer that invites a peer to send (HTTP/2
-/// credit) promises room first, and a promise always has its bytes: promised() <= space(). A pipe has up to
-/// `max_blocks` blocks: one at first, doubled each time the consumer has kept pace with a producer that used all of
-/// its room, back to one while others wait. A drained block goes back to the pool, whose next waiter has it; only
-/// promised room is kept. A pipe waits for a block only while it holds none (rule 4: a holder never waits).
+/// Room is what the pipe can store with the memory that it has. A producer that invites a peer to send
+/// (HTTP/2 credit) promises room first, and a promise always has its bytes: promised() <= space(). A pipe has
+/// up to `max_blocks` blocks: one at first, doubled each time the consumer has kept pace with a producer that
+/// used all of its room, back to one while others wait. A drained block goes back to the pool, whose next
+/// waiter has it; only promised room is kept. A pipe waits for a block only while it holds none (rule 4: a
+/// holder never waits).
 ///
-/// Confined to the thread of its LocalPool. Owned by the exchange; producer, consumer and watcher are borrowed and must be
-/// unset (nullptr) before they die.
+/// Confined to the thread of its LocalPool. Owned by the exchange; producer, consumer and watcher are
+/// borrowed and must be unset (nullptr) before they die.
 class Pipe final : private ReleaseSubscription::Owner {
  public:
   struct Terms {
@@ -82,19 +84,26 @@ class Pipe final : private ReleaseSubscription::Owner {
 
   /// Bytes that can be stored now and are not promised.
   std::size_t room() const;
-  /// Asks for more room and returns room(): takes blocks that are free; when the pipe has neither room nor a block it
-  /// joins the pool's queue, and on_room comes with the block. 0 as well while no consumer accepts.
+  /// Asks for more room and returns room(): takes blocks that are free; when the pipe has neither room nor a
+  /// block it joins the pool's queue, and on_room comes with the block. 0 as well while no consumer accepts.
   std::size_t invite();
   /// `n` bytes of room are a peer's to fill. REQUIRES: n <= room().
   void promise(std::size_t n);
   std::size_t promised() const { return promised_; }
 
-  /// Contiguous space to fill in place, then commit(). May take a free block or the doorbell; empty when there is none: call
-  /// invite() and wait for on_room.
+  /// Contiguous space to fill in place, then commit(). May take a free block or the doorbell; empty when
+  /// there is none: call invite() and wait for on_room. Before accept() the doorbell comes first, and a block
+  /// is taken only while there are plenty (LocalPool::try_acquire_spare).
   std::span<std::byte> writable();
-  /// `n` bytes at the front of the last writable() are body. Counts against what is promised. Calls on_readable.
+  /// The block that writable() is in, for a producer that must outlast a close() while it fills it. REQUIRES:
+  /// writable() was not empty.
+  BlockRef writing() const { return chunks_[write_]; }
+  /// `n` bytes at the front of the last writable() are body. Counts against what is promised. Calls
+  /// on_readable. Discards them when the pipe was closed since.
   void commit(std::size_t n);
-  /// Copies as much as there is room for and returns how much that was. Bytes for a closed pipe are discarded.
+  /// Copies as much as there is room for and returns how much that was. Bytes for a closed pipe are
+  /// discarded. From a producer that promises, bytes beyond its room were sent before the peer knew our
+  /// window (RFC 9113 §6.9.3): they get more blocks while there are plenty.
   std::size_t write(std::span<const std::byte> bytes);
   /// No more bytes will come: the body is whole. Calls on_readable.
   void finish();
@@ -103,8 +112,8 @@ class Pipe final : private ReleaseSubscription::Owner {
 
   // ---- The consumer's side ----
 
-  /// From now on bytes can be taken as they come, so the producer may be invited (blocks for a request are taken
-  /// only once its backend can accept them). Calls on_room.
+  /// From now on bytes can be taken as they come, so the producer may be invited (blocks for a request are
+  /// taken only once its backend can accept them). Calls on_room.
   void accept();
   bool accepting() const { return accepting_; }
   std::size_t readable() const { return readable_; }
@@ -128,11 +137,14 @@ class Pipe final : private ReleaseSubscription::Owner {
  private:
   void on_block(BlockRef block) override;
   std::size_t space() const;
+  BlockRef next_chunk();
+  bool add_spare();
   void add(BlockRef block);
   void drop_first();
   void drop_all();
   void drop_unneeded();
-  void adapt_target();
+  bool may_grow() const;
+  void grow_target();
   void cancel_wait();
   void notify_room();
 
@@ -155,7 +167,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   End end_ = End::open;
   bool accepting_ = false;
   bool closed_ = false;
-  bool used_all_ = false;  // since the last invite(): the producer had no space left
+  bool has_promised_ = false;
+  bool used_all_ = false;  // since the target grew: the producer had no space left
 };
 
 }  // namespace pool

@@ -11,22 +11,22 @@ namespace pool {
 
 /// A picture of the pool at one moment (taken under its lock), and counters since it was made.
 struct PoolStats {
-  std::size_t block_size = 0;  // bytes, descriptor included
-  std::size_t blocks = 0;      // the cap
-  std::size_t mapped = 0;      // blocks that have memory behind them
-  std::size_t free = 0;        // blocks that nobody uses, those cached by workers included
-  std::size_t cached = 0;      // of these: in the caches of workers
-  std::array<std::size_t, kDirections> used{};      // blocks held or granted, by direction
-  std::array<std::size_t, kDirections> used_max{};  // high-water mark
+  std::size_t block_size = 0;                   // bytes, descriptor included
+  std::size_t blocks = 0;                       // the cap
+  std::size_t mapped = 0;                       // blocks that have memory behind them
+  std::size_t free = 0;                         // blocks that nobody uses, those cached by workers included
+  std::size_t cached = 0;                       // of these: in the caches of workers
+  std::array<std::size_t, kDirections> used{};  // blocks held or granted, by direction
+  std::array<std::size_t, kDirections> used_max{};  // high-water mark, caches included
   std::array<std::size_t, kUrgencies> waiting{};    // subscriptions in the queue, by class
 
-  std::uint64_t acquired = 0;    // blocks taken without waiting
-  std::uint64_t subscribed = 0;  // requests that had to join the queue
-  std::uint64_t handed_over = 0; // blocks that went from a release into a waiter
-  std::uint64_t passed_on = 0;   // of these: given up by a waiter that no longer wanted it
-  std::uint64_t cancelled = 0;   // subscriptions that left the queue without a block
-  std::uint64_t woken = 0;       // wake-ups of another worker
-  std::uint64_t refused = 0;     // requests for a block right now that found none
+  std::uint64_t acquired = 0;     // blocks that were free when they were asked for
+  std::uint64_t subscribed = 0;   // requests that had to join the queue
+  std::uint64_t handed_over = 0;  // blocks that went from a release into a waiter
+  std::uint64_t passed_on = 0;    // granted, and given up before they were delivered
+  std::uint64_t cancelled = 0;    // subscriptions that left the queue without a block
+  std::uint64_t woken = 0;        // wake-ups of another worker
+  std::uint64_t refused = 0;      // requests for a block right now that found none
 };
 
 }  // namespace pool

@@ -14,7 +14,8 @@ void ReleaseSubscription::request(Urgency urgency, Direction direction) {
 }
 
 void ReleaseSubscription::cancel() noexcept {
-  // Only the owner leaves the idle state, so a look without the lock is enough to know that there is nothing to do.
+  // Only the owner leaves the idle state, so a look without the lock is enough to know that there is nothing
+  // to do.
   if (waiting()) local_.pool().unsubscribe(*this);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "pool/block.h"
@@ -20,9 +20,9 @@ enum class Urgency : std::uint8_t {
 };
 inline constexpr std::size_t kUrgencies = 3;
 
-/// The waiters of one connection. Turns within a class go round the groups first and then round the waiters of
-/// one, so that a client with a thousand streams weighs as one client.
-/// Owned by the connection; must outlive its subscriptions. All state is guarded by the pool's lock.
+/// The waiters of one connection. Turns within a class go round the groups first and then round the waiters
+/// of one, so that a client with a thousand streams weighs as one client. Owned by the connection; must
+/// outlive its subscriptions. All state is guarded by the pool's lock.
 class TurnGroup {
  public:
   TurnGroup() = default;
@@ -43,10 +43,10 @@ class TurnGroup {
 
 /// A waiter's place in the pool's queue: IDLE → WAITING → GRANTED → IDLE.
 ///
-/// The baton is the block: whoever releases a block moves it into the first waiter (WAITING → GRANTED, under the
-/// pool's lock) before it is free for anyone else, and wakes the waiter's worker. The owner gets it on its own
-/// thread from LocalPool::deliver(). A waiter can give up at any moment: cancel() leaves the queue, or passes on
-/// a block that has come meanwhile. Nothing is lost and nobody barges in.
+/// The baton is the block: whoever releases a block moves it into the first waiter (WAITING → GRANTED, under
+/// the pool's lock) before it is free for anyone else, and wakes the waiter's worker. The owner gets it on
+/// its own thread from LocalPool::deliver(). A waiter can give up at any moment: cancel() leaves the queue,
+/// or passes on a block that has come meanwhile. Nothing is lost and nobody barges in.
 ///
 /// Confined to the thread of its LocalPool; only the pool touches it from elsewhere, under its lock.
 class ReleaseSubscription {

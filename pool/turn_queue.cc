@@ -5,8 +5,12 @@
 namespace pool {
 namespace {
 
-std::size_t index(Urgency urgency) { return static_cast<std::size_t>(urgency); }
-std::size_t index(Direction direction) { return static_cast<std::size_t>(direction); }
+std::size_t index(Urgency urgency) {
+  return static_cast<std::size_t>(urgency);
+}
+std::size_t index(Direction direction) {
+  return static_cast<std::size_t>(direction);
+}
 
 }  // namespace
 

@@ -10,8 +10,9 @@ namespace pool {
 
 /// Who is next for a block. Not thread-safe: guarded by the pool's lock.
 ///
-/// The most urgent class first; within it the connections in turn; within one its waiters in the order in which they
-/// came. Age: a line that was passed by for kAge grants running has the next one, so that no class starves.
+/// The most urgent class first; within it the connections in turn; within one its waiters in the order in
+/// which they came. Age: a line that was passed by for kAge grants running has the next one, so that no class
+/// starves.
 class TurnQueue {
  public:
   static constexpr unsigned kAge = 16;

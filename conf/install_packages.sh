@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs what is missing of packages.txt: `install_packages.sh run` what building and serving needs,
+# `install_packages.sh tests` all of it. Asks the network for nothing when nothing is missing.
+set -euo pipefail
+list=$(dirname "${BASH_SOURCE[0]}")/packages.txt
+
+case "${1:-}" in
+  run) last_section=run ;;
+  tests) last_section=tests ;;
+  *) echo "usage: $0 run|tests" >&2; exit 2 ;;
+esac
+
+missing=()
+section=run
+while read -r line; do
+  if [[ $line =~ ^#\ \[(.*)\]$ ]]; then section=${BASH_REMATCH[1]}; fi
+  [[ -z $line || $line == \#* ]] && continue
+  [[ $section == tests && $last_section == run ]] && continue
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$line" 2>/dev/null || true)
+  [[ $status == installed ]] || missing+=("$line")
+done <"$list"
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "These packages are missing, and only root can install them: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/config_mistake.h"
+#include "gateway/log.h"
+#include "gateway/net/address.h"
+#include "h2/settings.h"
+
+namespace gateway {
+
+// What a gateway is told to be. Plain values with the defaults of conf/README.md; every path is absolute.
+// Read from a file by load_config() or built from the command line by quick_config(), then checked by
+// check_config(): what has passed that keeps to the bounds. Constructors get the part that they need, never
+// the whole.
+
+struct MemoryConfig {
+  std::uint64_t budget = 256ULL << 20;  // bytes
+  std::size_t block_size = 16 * 1024;   // bytes
+  std::size_t blocks = 8192;            // the cap on blocks; blocks * block_size <= budget
+};
+
+/// One certificate chain and its key, both PEM files.
+struct KeyPairConfig {
+  std::string certificate;
+  std::string key;
+  Place certificate_place;
+  Place key_place;
+};
+
+struct TlsServerConfig {
+  std::vector<KeyPairConfig> pairs;  // at least one, with keys of different kinds if several
+};
+
+struct ListenerConfig {
+  std::string text;  // the address as it was written
+  HostPort address;
+  Place place;                         // of the address
+  std::optional<TlsServerConfig> tls;  // none: cleartext
+  std::uint32_t max_concurrent_streams = 256;
+};
+
+enum class Protocol : std::uint8_t { http1, h2, demo };
+std::string_view to_string(Protocol protocol);
+enum class Policy : std::uint8_t { round_robin, least_requests };
+std::string_view to_string(Policy policy);
+
+/// TLS towards a backend.
+struct TlsClientConfig {
+  std::string ca;           // a PEM file of trusted certificates; "": the system's store
+  std::string server_name;  // for SNI and verification; "": the endpoint's host
+  bool verify = true;
+  Place ca_place;
+};
+
+struct EndpointConfig {
+  std::string text;  // as it was written, for logs
+  HostPort address;
+  Place place;
+};
+
+struct ClusterConfig {
+  std::string name;
+  Protocol protocol = Protocol::http1;
+  std::optional<TlsClientConfig> tls;  // none: cleartext
+  std::vector<EndpointConfig> endpoints;
+  Policy policy = Policy::round_robin;
+  std::size_t max_connections = 0;  // of one worker to one endpoint
+  Place place;                      // of the name
+};
+/// What max_connections is when it is not set.
+std::size_t default_max_connections(Protocol protocol);
+
+struct RouteConfig {
+  std::string host = "*";  // "*", "*.example.com" or a name; compared without letter case
+  std::string path = "/";  // a prefix, on segment borders
+  std::string cluster;
+  Place place;          // of the route
+  Place cluster_place;  // of the cluster's name
+};
+
+/// Zero means never where conf/README.md allows "0s".
+struct TimeoutsConfig {
+  std::chrono::milliseconds tls_handshake{std::chrono::seconds(10)};
+  std::chrono::milliseconds request_header{std::chrono::seconds(10)};
+  std::chrono::milliseconds connect{std::chrono::seconds(3)};
+  std::chrono::milliseconds response_header{std::chrono::seconds(30)};
+  std::chrono::milliseconds stream_idle{std::chrono::seconds(60)};
+  std::chrono::milliseconds connection_idle{std::chrono::minutes(5)};
+  std::chrono::milliseconds stall{std::chrono::seconds(10)};
+  std::chrono::milliseconds drain{std::chrono::seconds(30)};
+};
+
+/// What a peer is borne with, on connections of clients and of backends.
+struct LimitsConfig {
+  std::size_t max_header_bytes = 64 * 1024;  // of one header list, 32 bytes a field included
+  std::size_t max_header_fields = 200;       // of one header list, cookie crumbs included
+  h2::AbuseLimits abuse;
+};
+
+struct AdminConfig {
+  std::string text;  // the address as it was written
+  HostPort address;
+  Place place;  // of the address
+};
+
+struct LogConfig {
+  std::string access = "stdout";  // "off", "stdout", or a file's absolute path
+  LogLevel level = LogLevel::info;
+  Place access_place;
+};
+
+struct Config {
+  std::string source;  // the file's name, or "command line"
+  std::size_t workers = 1;
+  MemoryConfig memory;
+  std::vector<ListenerConfig> listeners;
+  std::vector<ClusterConfig> clusters;
+  std::vector<RouteConfig> routes;
+  TimeoutsConfig timeouts;
+  LimitsConfig limits;
+  std::optional<AdminConfig> admin;  // none: no admin listener
+  LogConfig log;
+};
+
+/// One for each core that this process may use, within the bounds.
+std::size_t default_workers();
+/// Half of the budget in blocks, at least one: the other half is for what goes with them (sessions, TLS,
+/// heads).
+std::size_t default_blocks(std::uint64_t budget, std::size_t block_size);
+
+}  // namespace gateway

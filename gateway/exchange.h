@@ -1,0 +1,197 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gateway/backend.h"
+#include "gateway/error.h"
+#include "gateway/exchange_state.h"
+#include "gateway/net/event_loop.h"
+#include "h2/header_list.h"
+#include "pool/pipe.h"
+
+namespace gateway {
+
+class TurnEnd;
+
+/// Who asked: a client's stream, or a health check.
+class ExchangeClient {
+ public:
+  /// A 1xx head came (RFC 9110 §15.2). Any number of times, before on_response.
+  virtual void on_interim(const h2::HeaderList& head) = 0;
+  /// exchange.response() has the head. Unless response_has_body() is false, its body comes through response_body().
+  virtual void on_response() = 0;
+  /// The response cannot be completed after on_response: what was sent must not look whole. Called at most once.
+  virtual void on_failed(const Error& error) = 0;
+
+ protected:
+  ~ExchangeClient() = default;
+};
+
+/// Finds the backend for an exchange: the router, then the cluster's choice of an endpoint; or a local reply.
+class BackendFinder {
+ public:
+  /// Never null. `failed` is why the last backend could not be used (then this is the one retry), null at first.
+  virtual std::unique_ptr<Backend> find(Exchange& exchange, const Error* failed) = 0;
+  /// A backend that answers with the error's status.
+  virtual std::unique_ptr<Backend> answer(Exchange& exchange, const Error& error) = 0;
+
+ protected:
+  ~BackendFinder() = default;
+};
+
+/// What the client's side knows of a request besides its fields.
+struct RequestOrigin {
+  std::string peer;         // the client's address, without port; "unix" for a unix socket
+  std::string local;        // the listener's address
+  bool secure = false;      // TLS in front
+  std::int32_t stream_id = 0;
+};
+
+/// How long an exchange may take; zero: for ever.
+struct ExchangeTimeouts {
+  Duration response_header{};  // from the end of the request to the response head
+  Duration stream_idle{};      // without a byte in either direction
+  Duration stall{};            // without progress while it holds blocks and others wait for them
+};
+
+/// Measures one pipe: when a byte last went in or out, and how long it waited for blocks in all.
+class PipeMeter final : public pool::PipeWatcher {
+ public:
+  explicit PipeMeter(const EventLoop& loop) : loop_(loop), last_progress_(loop.now()) {}
+  void on_waiting(bool waiting) override;
+  void on_progress() override { last_progress_ = loop_.now(); }
+  Time last_progress() const { return last_progress_; }
+  Duration waited() const;
+
+ private:
+  const EventLoop& loop_;
+  Time last_progress_;
+  std::optional<Time> waiting_since_;
+  Duration waited_{};
+};
+
+/// One request and its response: two heads, two pipes, and the time it may take. The waist of the house:
+///
+///   client's stream ◀──▶ Exchange ◀──▶ Backend
+///
+/// Owned by who asked; owns its backend. It knows no protocol: heads are HeaderLists with HTTP/2's pseudo-header fields on both
+/// sides (":method", ":scheme", ":authority", ":path"; ":status"). Confined to its worker's thread.
+class Exchange {
+ public:
+  struct Bounds {
+    std::size_t doorbell;         // bytes of room that each pipe has of its own, once
+    std::size_t max_pipe_blocks;  // how far one pipe may grow
+  };
+  struct Parts {  // what an exchange needs of its worker
+    EventLoop& loop;
+    pool::LocalPool& pool;
+    TurnEnd& turn_end;
+    BackendFinder& backends;
+    const ExchangeTimeouts& timeouts;
+    Bounds bounds;
+  };
+
+  /// `request` is the client's head as it came. `group`: the connection's turns in the pool.
+  Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& group, h2::HeaderList request,
+           bool request_has_body, RequestOrigin origin);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  /// Gives up what is not over yet.
+  /// REQUIRES: end() was called.
+  ~Exchange();
+
+  // ---- For who asked ----
+
+  /// Finds a backend and starts. REQUIRES: the producer of request_body() and the consumer of response_body() are set
+  /// (or will be in on_response). The client's calls may come before this returns.
+  void start();
+  /// Answers it with a local reply instead of start().
+  void refuse(const Error& error);
+  void set_request_trailers(h2::HeaderList trailers) { request_trailers_ = std::move(trailers); }
+  const h2::HeaderList* response_trailers() const;
+  const h2::HeaderList& response() const { return response_; }
+  bool response_has_body() const { return response_has_body_; }
+  /// The response has left completely (`reason` empty), or the client is gone (`reason` says how). Gives up the backend.
+  /// Called once, last.
+  void end(std::string_view reason);
+
+  // ---- For its backend ----
+
+  const h2::HeaderList& request() const { return request_; }
+  bool request_has_body() const { return request_has_body_; }
+  const RequestOrigin& origin() const { return origin_; }
+  pool::Pipe& request_body() { return request_body_; }
+  pool::Pipe& response_body() { return response_body_; }
+  /// Trailers of the request; valid once request_body().drained(). Null: none.
+  const h2::HeaderList* request_trailers() const;
+  /// The request head has left for the backend.
+  void sent();
+  void interim(h2::HeaderList head);
+  /// REQUIRES: called once. `has_body` false: the response ends with its head (HEAD, 204, 304, or an empty body).
+  void respond(h2::HeaderList head, bool has_body);
+  void set_response_trailers(h2::HeaderList trailers) { response_trailers_ = std::move(trailers); }
+  /// The backend cannot go on. Goes to another backend if that is safe and was not done yet; else the client gets the error as
+  /// a local reply, or on_failed if it has the response head.
+  void fail(const Error& error);
+
+  // ---- For the access log ----
+
+  ExchangeState state() const { return state_; }
+  int status() const { return status_; }  // 0 before the response head
+  std::string_view end_reason() const { return end_reason_; }
+  std::string_view cluster() const { return cluster_; }
+  void set_cluster(std::string_view name) { cluster_ = name; }
+  std::string_view endpoint() const { return endpoint_; }
+  bool retried() const { return retried_; }
+  Time started() const { return started_; }
+  Duration waited_for_backend() const;
+  Duration paused_for_blocks() const { return request_meter_.waited() + response_meter_.waited(); }
+  std::uint64_t bytes_from_client() const { return request_body_.bytes_in(); }
+  std::uint64_t bytes_to_client() const { return response_body_.bytes_out(); }
+
+ private:
+  void follow(ExchangeState next);
+  void use(std::unique_ptr<Backend> backend);
+  void drop_backend();
+  void fail_client(const Error& error);
+  struct Limit {
+    Time at;
+    Duration after;  // zero: none
+    std::string_view what;
+  };
+  Limit limit() const;
+  bool is_stalled(const pool::Pipe& pipe, const PipeMeter& meter) const;
+  void arm();
+  void on_deadline();
+
+  const Parts parts_;
+  ExchangeClient& client_;
+  h2::HeaderList request_;
+  h2::HeaderList request_trailers_;
+  h2::HeaderList response_;
+  h2::HeaderList response_trailers_;
+  const RequestOrigin origin_;
+  const bool request_has_body_;
+  bool response_has_body_ = false;
+  bool retried_ = false;
+  ExchangeState state_ = ExchangeState::received;
+  int status_ = 0;
+  std::string end_reason_;
+  std::string cluster_;
+  std::string endpoint_;
+  Time started_;
+  std::optional<Time> sent_at_;
+  std::optional<Time> responded_at_;
+  PipeMeter request_meter_;
+  PipeMeter response_meter_;
+  pool::Pipe request_body_;
+  pool::Pipe response_body_;
+  Deadline deadline_;
+  std::unique_ptr<Backend> backend_;  // last: its destructor unsets itself from the pipes
+};
+
+}  // namespace gateway

@@ -1,0 +1,261 @@
+#include "gateway/forwarding.h"
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "gateway/exchange.h"
+#include "gateway/http1/field_syntax.h"
+
+namespace gateway {
+namespace {
+
+using h2::HeaderField;
+using h2::HeaderList;
+
+constexpr std::string_view kViaRequest = "2 gateway";
+
+/// The fields that Connection names; costs a look at the names' lengths where there is none.
+class Nominated {
+ public:
+  explicit Nominated(const HeaderList& fields) {
+    for (const HeaderField field : fields) {
+      if (equals_ignoring_case(field.name, "connection")) lists_.push_back(field.value);
+    }
+  }
+  bool has(std::string_view name) const {
+    if (name == "content-length") return false;  // framing is not up to the sender's lists
+    for (std::string_view list : lists_) {
+      if (list_has(list, name)) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<std::string_view> lists_;
+};
+
+/// Values that become one; copies nothing while there is only one.
+class Joined {
+ public:
+  Joined() = default;
+  Joined(const Joined&) = delete;  // value_ may point into text_
+  Joined& operator=(const Joined&) = delete;
+  void add(std::string_view value, std::string_view separator) {
+    if (value.empty()) return;
+    if (value_.empty()) {
+      value_ = value;
+      return;
+    }
+    if (text_.empty()) text_ = value_;
+    text_.append(separator).append(value);
+    value_ = text_;
+  }
+  bool empty() const { return value_.empty(); }
+  std::string_view value() const { return value_; }
+
+ private:
+  std::string_view value_;
+  std::string text_;
+};
+
+enum class RequestField : std::uint8_t {
+  copied,
+  dropped,
+  te,
+  cookie,
+  forwarded,
+  x_forwarded_for,
+};
+
+RequestField kind_of(std::string_view name) {
+  switch (name.size()) {
+    case 2:
+      return name == "te" ? RequestField::te : RequestField::copied;
+    case 4:
+      return name == "host" ? RequestField::dropped : RequestField::copied;
+    case 6:
+      return name == "cookie" ? RequestField::cookie : RequestField::copied;
+    case 9:
+      return name == "forwarded" ? RequestField::forwarded : RequestField::copied;
+    case 15:
+      return name == "x-forwarded-for" ? RequestField::x_forwarded_for : RequestField::copied;
+    case 16:
+      if (name == "x-forwarded-host") return RequestField::dropped;
+      break;
+    case 17:
+      if (name == "x-forwarded-proto") return RequestField::dropped;
+      break;
+    default:
+      break;
+  }
+  return is_connection_specific(name) ? RequestField::dropped : RequestField::copied;
+}
+
+bool quotes_closed(std::string_view value) {
+  bool open = false;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '"') open = !open;
+    if (value[i] == '\\' && open) ++i;
+  }
+  return !open;
+}
+
+/// for=…;host=…;proto=… (RFC 7239 §4, §6).
+std::string forwarded_element(const RequestOrigin& origin, std::string_view authority,
+                              std::string_view proto) {
+  std::string element;
+  element.reserve(40 + origin.peer.size() + authority.size());
+  element.append("for=");
+  if (origin.peer == "unix") {
+    element.append("unknown");
+  } else if (origin.peer.find(':') != std::string::npos) {
+    element.append("\"[").append(origin.peer).append("]\"");
+  } else {
+    element.append(origin.peer);
+  }
+  const bool quoted = !is_token(authority);
+  element.append(quoted ? ";host=\"" : ";host=").append(authority).append(quoted ? "\"" : "");
+  element.append(";proto=").append(proto);
+  return element;
+}
+
+/// What is not copied as it stands, gathered on the way through a request.
+struct Gathered {
+  Joined cookies;
+  bool cookies_sensitive = false;
+  bool te_trailers = false;
+  Joined forwarded;
+  Joined forwarded_for;
+};
+
+void gather(const HeaderField& field, RequestField kind, Gathered& gathered) {
+  switch (kind) {
+    case RequestField::te:
+      gathered.te_trailers |= list_has(field.value, "trailers");
+      break;
+    case RequestField::cookie:
+      gathered.cookies.add(field.value, "; ");
+      gathered.cookies_sensitive |= field.sensitive;
+      break;
+    case RequestField::forwarded:
+      if (quotes_closed(field.value)) gathered.forwarded.add(field.value, ", ");
+      break;
+    case RequestField::x_forwarded_for:
+      gathered.forwarded_for.add(field.value, ", ");
+      break;
+    case RequestField::copied:
+    case RequestField::dropped:
+      break;
+  }
+}
+
+void add_gathered(Gathered& gathered, const RequestOrigin& origin, std::string_view authority,
+                  HeaderList& out) {
+  if (!gathered.cookies.empty()) {
+    out.add("cookie", gathered.cookies.value(), gathered.cookies_sensitive);
+  }
+  if (gathered.te_trailers) out.add("te", "trailers");
+  out.add("via", kViaRequest);
+  const std::string_view proto = origin.secure ? "https" : "http";
+  if (origin.peer != "unix") gathered.forwarded_for.add(origin.peer, ", ");
+  if (!gathered.forwarded_for.empty()) out.add("x-forwarded-for", gathered.forwarded_for.value());
+  out.add("x-forwarded-proto", proto);
+  out.add("x-forwarded-host", authority);
+  const std::string element = forwarded_element(origin, authority, proto);
+  gathered.forwarded.add(element, ", ");
+  out.add("forwarded", gathered.forwarded.value());
+}
+
+void reserve_like(const HeaderList& fields, std::size_t more_text, std::size_t more_fields, HeaderList& out) {
+  out.reserve(fields.bytes() - fields.size() * HeaderList::kFieldOverhead + more_text,
+              fields.size() + more_fields);
+}
+
+/// Adds a field from a peer if no byte of it may do harm.
+void add_clean(const HeaderField& field, HeaderList& out) {
+  const std::string_view value = trim(field.value);
+  if (is_token(field.name) && is_field_value(value)) out.add(field.name, value, field.sensitive);
+}
+
+}  // namespace
+
+HeaderList upstream_request(const HeaderList& request, const RequestOrigin& origin) {
+  const Nominated nominated(request);
+  const std::string_view authority = authority_of(request);
+  HeaderList out;
+  reserve_like(request, 160 + 2 * origin.peer.size() + 3 * authority.size(), 6, out);
+  out.add(":method", request.get(":method"));
+  out.add(":scheme", request.get(":scheme"));
+  out.add(":authority", authority);
+  out.add(":path", request.get(":path"));
+  Gathered gathered;
+  for (const HeaderField field : request) {
+    if (field.name.starts_with(':')) continue;
+    const RequestField kind = kind_of(field.name);
+    if (kind == RequestField::dropped || (kind != RequestField::te && nominated.has(field.name))) continue;
+    if (kind == RequestField::copied) {
+      out.add(field.name, field.value, field.sensitive);
+    } else {
+      gather(field, kind, gathered);
+    }
+  }
+  add_gathered(gathered, origin, authority, out);
+  return out;
+}
+
+HeaderList client_response(const HeaderList& response, std::string_view received_protocol) {
+  const Nominated nominated(response);
+  const int status = status_of(response);
+  const bool sized = status >= 200 && status != 204;
+  HeaderList out;
+  reserve_like(response, 16, 1, out);
+  out.add(":status", response.get(":status"));
+  std::string name;
+  for (const HeaderField field : response) {
+    if (field.name.starts_with(':')) continue;
+    name.clear();
+    append_lower(name, field.name);
+    if (is_connection_specific(name) || name == "te" || nominated.has(name)) continue;
+    if (!sized && name == "content-length") continue;
+    add_clean({name, field.value, field.sensitive}, out);
+  }
+  std::string via(received_protocol);
+  out.add("via", via.append(" gateway"));
+  return out;
+}
+
+HeaderList sanitize_trailers(const HeaderList& trailers) {
+  HeaderList out;
+  reserve_like(trailers, 0, 0, out);
+  std::string name;
+  for (const HeaderField field : trailers) {
+    name.clear();
+    append_lower(name, field.name);
+    if (!is_forbidden_in_trailers(name)) add_clean({name, field.value, field.sensitive}, out);
+  }
+  return out;
+}
+
+std::optional<std::uint64_t> content_length(const HeaderList& fields) {
+  const auto value = fields.find("content-length");
+  return value ? parse_content_length(*value) : std::nullopt;
+}
+
+int status_of(const HeaderList& response) {
+  const std::string_view text = response.get(":status");
+  int status = 0;
+  std::from_chars(text.data(), text.data() + text.size(), status);
+  return status;
+}
+
+bool bodyless_status(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
+
+bool has_response_body(std::string_view method, int status, const HeaderList& response) {
+  // Without a length there may be bytes.
+  return method != "HEAD" && !bodyless_status(status) && content_length(response).value_or(1) != 0;
+}
+
+}  // namespace gateway

@@ -1,0 +1,134 @@
+#include "gateway/h2_connection.h"
+
+#include "pool/buffer_pool.h"
+
+namespace gateway {
+namespace {
+
+// What a connection queues before it asks the socket, and what it may read or write in one turn: others wait too.
+constexpr std::size_t kOutputBytes = 64 * 1024;
+constexpr int kReadsATurn = 4;
+constexpr int kWritesATurn = 8;
+constexpr Duration kLinger = std::chrono::seconds(1);
+
+}  // namespace
+
+H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role,
+                           const h2::SessionLimits& limits, Duration stall, h2::SessionEvents& events, Owner& owner)
+    : parts_(parts),
+      stall_(stall),
+      owner_(owner),
+      transport_(std::move(transport)),
+      session_(role, limits, events),
+      stall_deadline_(parts.loop, [this] { on_stall(); }),
+      linger_deadline_(parts.loop, [this] { end(session_.end_reason()); }) {
+  transport_->set_events(this);
+}
+
+H2Connection::~H2Connection() { ended_ = true; }
+
+void H2Connection::write_soon() {
+  if (!ended_ && !is_blocked_ && transport_->open()) parts_.turn_end.schedule(*this);
+}
+
+void H2Connection::terminate(h2::ErrorCode code, std::string_view reason) {
+  if (ended_) return;
+  session_.terminate(code, reason);
+  if (transport_->open()) write_some();
+  end(reason);
+}
+
+void H2Connection::abort(std::string_view reason) { end(reason); }
+
+void H2Connection::on_open() {
+  write_soon();
+  owner_.on_connection_open();
+}
+
+void H2Connection::on_open_failed(std::string_view reason) { end(reason); }
+
+void H2Connection::on_readable() {
+  if (ending_) return discard();
+  for (int i = 0; i < kReadsATurn && !ended_ && !ending_; ++i) {
+    const Transport::Result result = transport_->read(parts_.scratch);
+    if (result.bytes > 0 && !session_.feed(parts_.scratch.first(result.bytes), parts_.loop.now())) ending_ = true;
+    if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
+      return end(result.status == Transport::Status::closed ? "" : transport_->error());
+    }
+    if (result.bytes < parts_.scratch.size()) break;
+  }
+  if (ended_) return;
+  owner_.on_connection_fed();
+  write_soon();
+}
+
+// A socket that is closed with unread bytes in it is reset, and the peer may lose the GOAWAY that tells why. So what comes
+// is read and dropped for a moment.
+void H2Connection::discard() {
+  for (int i = 0; i < kReadsATurn; ++i) {
+    const Transport::Result result = transport_->read(parts_.scratch);
+    if (result.status == Transport::Status::again) return;
+    if (result.status != Transport::Status::ok) return end(session_.end_reason());
+  }
+}
+
+void H2Connection::linger() {
+  if (!linger_deadline_.armed()) linger_deadline_.set(kLinger);
+  if (output_.empty()) transport_->shutdown();
+}
+
+void H2Connection::on_writable() {
+  is_blocked_ = false;
+  write_soon();
+}
+
+void H2Connection::at_turn_end() {
+  for (int i = 0; i < kWritesATurn; ++i) {
+    if (!write_some()) break;
+    if (i + 1 == kWritesATurn) write_soon();
+  }
+  if (ended_) return;
+  if (output_.empty() && session_.done()) {
+    if (session_.end_reason().empty()) return end("");
+    ending_ = true;
+  }
+  if (ending_) linger();
+}
+
+// Returns whether there may be more to write.
+bool H2Connection::write_some() {
+  const bool has_more = session_.produce(output_, kOutputBytes);
+  if (ended_ || output_.empty()) return false;
+  const std::size_t before = output_.bytes();
+  const Transport::Result result = transport_->write(output_);
+  if (result.status == Transport::Status::failed || result.status == Transport::Status::closed) {
+    end(transport_->error());
+    return false;
+  }
+  if (result.status == Transport::Status::again) {
+    // The wait counts from the last byte that the socket took.
+    if (!is_blocked_ || output_.bytes() < before) stall_deadline_.set(stall_);
+    is_blocked_ = true;
+    return false;
+  }
+  stall_deadline_.clear();
+  // What was written may have given blocks back, and room to who feeds this connection.
+  return has_more || session_.wants_write();
+}
+
+void H2Connection::on_stall() {
+  if (output_.empty()) return;
+  if (!parts_.pool.under_pressure()) return stall_deadline_.set(stall_ / 4);
+  end("the peer's socket takes nothing while others wait for memory");
+}
+
+void H2Connection::end(std::string_view reason) {
+  if (ended_) return;
+  ended_ = true;
+  stall_deadline_.clear();
+  linger_deadline_.clear();
+  output_.clear();
+  owner_.on_connection_end(reason);
+}
+
+}  // namespace gateway

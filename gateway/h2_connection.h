@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "gateway/net/event_loop.h"
+#include "gateway/net/transport.h"
+#include "gateway/turn_end.h"
+#include "h2/session.h"
+#include "pool/output.h"
+
+namespace gateway {
+
+/// One HTTP/2 connection, towards a client or a backend: a transport, a session, and the output between them.
+///
+/// It reads into its worker's scratch buffer, so reading never needs a block (rule 2). It writes once at the end of a loop
+/// turn for all that happened in it, and asks the session for more only when the socket took what there was.
+/// A socket that takes nothing for `stall` while others wait for blocks is closed (rule 8).
+/// Confined to its worker's thread.
+class H2Connection final : private TransportEvents, private TurnEndTask {
+ public:
+  class Owner {
+   public:
+    /// The transport is open; the session's preface is on its way.
+    virtual void on_connection_open() = 0;
+    /// Bytes were read and fed to the session.
+    virtual void on_connection_fed() = 0;
+    /// Over: nothing is called after it. `reason` says why in words, "" for an end in order. The owner buries this.
+    virtual void on_connection_end(std::string_view reason) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+  struct Parts {  // of the worker
+    EventLoop& loop;
+    TurnEnd& turn_end;
+    const pool::BufferPool& pool;
+    std::span<std::byte> scratch;
+  };
+
+  H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role, const h2::SessionLimits& limits,
+               Duration stall, h2::SessionEvents& events, Owner& owner);
+  ~H2Connection();
+
+  h2::Session& session() { return session_; }
+  const Transport& transport() const { return *transport_; }
+  /// Writes at the end of this turn. For SessionEvents::on_wants_write.
+  void write_soon();
+  /// Tells the peer with GOAWAY, writes what the socket takes now, and ends.
+  void terminate(h2::ErrorCode code, std::string_view reason);
+  /// Ends without a word.
+  void abort(std::string_view reason);
+  bool ended() const { return ended_; }
+
+ private:
+  void on_open() override;
+  void on_readable() override;
+  void on_writable() override;
+  void on_open_failed(std::string_view reason) override;
+  void at_turn_end() override;
+  bool write_some();
+  void discard();
+  void linger();
+  void on_stall();
+  void end(std::string_view reason);
+
+  const Parts parts_;
+  const Duration stall_;
+  Owner& owner_;
+  std::unique_ptr<Transport> transport_;
+  pool::Output output_;
+  h2::Session session_;
+  Deadline stall_deadline_;   // armed while the socket takes nothing
+  Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
+  bool is_blocked_ = false;  // the socket took less than there was
+  bool ending_ = false;      // the session failed: what is left to write is its GOAWAY
+  bool ended_ = false;
+};
+
+}  // namespace gateway

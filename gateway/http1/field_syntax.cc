@@ -1,0 +1,187 @@
+#include "gateway/http1/field_syntax.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace gateway {
+namespace {
+
+/// A set of bytes that is looked up in one step.
+class ByteSet {
+ public:
+  constexpr ByteSet& with(std::string_view bytes) {
+    for (char c : bytes) in_[static_cast<unsigned char>(c)] = true;
+    return *this;
+  }
+  constexpr ByteSet& with_range(unsigned first, unsigned last) {
+    for (unsigned c = first; c <= last; ++c) in_[c] = true;
+    return *this;
+  }
+  constexpr ByteSet& without(std::string_view bytes) {
+    for (char c : bytes) in_[static_cast<unsigned char>(c)] = false;
+    return *this;
+  }
+  bool has_all(std::string_view text) const {
+    return std::ranges::all_of(text, [this](char c) { return in_[static_cast<unsigned char>(c)]; });
+  }
+
+ private:
+  std::array<bool, 256> in_{};
+};
+
+constexpr ByteSet kAlphanumeric = ByteSet().with_range('0', '9').with_range('a', 'z').with_range('A', 'Z');
+constexpr ByteSet kToken = ByteSet(kAlphanumeric).with("!#$%&'*+-.^_`|~");
+constexpr ByteSet kValue = ByteSet().with("\t").with_range(0x20, 0xff).without("\x7f");
+constexpr ByteSet kPath = ByteSet().with_range(0x21, 0xff).without("\x7f#");
+constexpr ByteSet kAuthority = ByteSet(kAlphanumeric).with("-._~!$&'()*+,;=:[]%");
+
+// Sorted.
+constexpr std::string_view kForbiddenTrailers[] = {
+    "age",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "retry-after",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "warning",
+    "www-authenticate",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+};
+static_assert(std::ranges::is_sorted(kForbiddenTrailers));
+
+/// Whether none of eight bytes is below 0x20 or is DEL; values are long, and most are just that.
+bool all_printable(const char* at) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = kEach * 0x80;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const std::uint64_t deletes = bytes ^ (kEach * 0x7f);
+  const std::uint64_t low = (bytes - kEach * 0x20) & ~bytes;
+  return ((low | ((deletes - kEach) & ~deletes)) & kHigh) == 0;
+}
+
+std::string_view without_default_port(std::string_view authority, std::string_view scheme) {
+  const std::string_view port = scheme == "https" ? ":443" : ":80";
+  if (authority.ends_with(port)) authority.remove_suffix(port.size());
+  if (authority.ends_with(':')) authority.remove_suffix(1);
+  return authority;
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && kToken.has_all(text);
+}
+
+bool is_field_value(std::string_view text) {
+  while (text.size() >= sizeof(std::uint64_t) && all_printable(text.data()))
+    text.remove_prefix(sizeof(std::uint64_t));
+  return kValue.has_all(text);
+}
+
+bool is_path(std::string_view text) {
+  return text == "*" || (text.starts_with('/') && kPath.has_all(text));
+}
+
+bool is_authority(std::string_view text) {
+  return !text.empty() && !text.starts_with(':') && kAuthority.has_all(text);
+}
+
+bool same_authority(std::string_view a, std::string_view b, std::string_view scheme) {
+  return equals_ignoring_case(without_default_port(a, scheme), without_default_port(b, scheme));
+}
+
+std::optional<std::uint64_t> parse_content_length(std::string_view value) {
+  std::uint64_t length = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
+  if (error != std::errc() || end != value.data() + value.size()) return std::nullopt;
+  return length;
+}
+
+char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+void append_lower(std::string& to, std::string_view text) {
+  const std::size_t old_size = to.size();
+  to.append(text);
+  std::transform(to.begin() + static_cast<std::ptrdiff_t>(old_size), to.end(),
+                 to.begin() + static_cast<std::ptrdiff_t>(old_size), to_lower);
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, to_lower, to_lower);
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+bool list_has(std::string_view list, std::string_view member) {
+  while (true) {
+    const std::size_t comma = list.find(',');
+    if (equals_ignoring_case(trim(list.substr(0, comma)), member)) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool is_connection_specific(std::string_view name) {
+  switch (name.size()) {
+    case 7:
+      return name == "upgrade";
+    case 10:
+      return name == "connection" || name == "keep-alive";
+    case 14:
+      return name == "http2-settings";
+    case 16:
+      return name == "proxy-connection";
+    case 17:
+      return name == "transfer-encoding";
+    default:
+      return false;
+  }
+}
+
+bool is_forbidden_in_trailers(std::string_view name) {
+  return name.starts_with(':') || std::ranges::binary_search(kForbiddenTrailers, name);
+}
+
+}  // namespace gateway

@@ -1,0 +1,124 @@
+#include "gateway/http1/request_writer.h"
+
+#include <charconv>
+#include <optional>
+
+#include "gateway/http1/field_syntax.h"
+
+namespace gateway {
+namespace {
+
+using h2::HeaderField;
+using h2::HeaderList;
+
+struct RequestLine {
+  std::string_view method;
+  std::string_view path;
+  std::string_view authority;
+};
+
+/// The pseudo-header fields; returns what is wrong, "" if nothing.
+std::string_view read_line(const HeaderList& request, RequestLine& line) {
+  line = {request.get(":method"), request.get(":path"), request.get(":authority")};
+  if (!is_token(line.method)) return "method is not a token";
+  if (line.method == "CONNECT") return "CONNECT cannot be written";
+  if (!is_path(line.path)) return "bad byte in the path";
+  if (!is_authority(line.authority)) return "bad byte in the authority";
+  return {};
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+struct Fields {
+  std::optional<std::uint64_t> content_length;
+  bool te = false;
+  std::string_view error;
+};
+
+bool read_content_length(std::string_view value, Fields& fields) {
+  if (fields.content_length) {
+    fields.error = "more than one Content-Length";
+  } else if (fields.content_length = parse_content_length(value); !fields.content_length) {
+    fields.error = "Content-Length is not a number";
+  }
+  return fields.error.empty();
+}
+
+/// Copies the fields that go on; content-length is left to the framing.
+Fields append_fields(const HeaderList& request, std::string& out) {
+  Fields fields;
+  for (const HeaderField field : request) {
+    if (field.name.starts_with(':') || field.name == "host" || is_connection_specific(field.name)) continue;
+    if (field.name == "content-length") {
+      if (!read_content_length(field.value, fields)) return fields;
+      continue;
+    }
+    if (!is_token(field.name) || !is_field_value(field.value)) {
+      fields.error = "bad byte in a field";
+      return fields;
+    }
+    fields.te |= field.name == "te";
+    append_field(out, field.name, field.value);
+  }
+  return fields;
+}
+
+bool expects_body(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+WrittenHead decide_framing(const Fields& fields, bool has_body) {
+  if (!fields.error.empty()) return {.error = fields.error};
+  if (has_body && !fields.content_length) return {.framing = Framing::chunked};
+  if (has_body) return {.framing = Framing::sized, .content_length = *fields.content_length};
+  if (fields.content_length.value_or(0) != 0) return {.error = "Content-Length without a body"};
+  return {};
+}
+
+}  // namespace
+
+WrittenHead write_request_head(const HeaderList& request, bool has_body, std::string& out) {
+  RequestLine line;
+  if (const std::string_view error = read_line(request, line); !error.empty()) return {.error = error};
+  const std::size_t begin = out.size();
+  out.reserve(begin + request.bytes() + 64);  // bytes() counts more a field than its separators take
+  out.append(line.method).append(" ").append(line.path).append(" HTTP/1.1\r\n");
+  append_field(out, "host", line.authority);
+  const Fields fields = append_fields(request, out);
+  const WrittenHead head = decide_framing(fields, has_body);
+  if (!head.error.empty()) {
+    out.resize(begin);
+    return head;
+  }
+  if (fields.te) append_field(out, "connection", "te");
+  if (head.framing == Framing::chunked) {
+    append_field(out, "transfer-encoding", "chunked");
+  } else if (head.framing == Framing::sized || fields.content_length || expects_body(line.method)) {
+    append_field(out, "content-length", std::to_string(head.content_length));
+  }
+  out.append("\r\n");
+  return head;
+}
+
+ChunkHeader::ChunkHeader(std::uint32_t size) {
+  char* end = std::to_chars(text_.data(), text_.data() + text_.size() - 2, size, 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  size_ = static_cast<std::size_t>(end - text_.data());
+}
+
+void write_last_chunk(const HeaderList* trailers, std::string& out) {
+  out.append("0\r\n");
+  if (trailers != nullptr) {
+    for (const HeaderField field : *trailers) {
+      if (is_forbidden_in_trailers(field.name) || !is_token(field.name) || !is_field_value(field.value))
+        continue;
+      append_field(out, field.name, field.value);
+    }
+  }
+  out.append("\r\n");
+}
+
+}  // namespace gateway

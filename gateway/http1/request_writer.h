@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "h2/header_list.h"
+
+namespace gateway {
+
+/// How the end of a request's body is told (RFC 9112 §6).
+enum class Framing : std::uint8_t { none, sized, chunked };
+
+struct WrittenHead {
+  Framing framing = Framing::none;
+  std::uint64_t content_length = 0;  // of a sized body
+  std::string_view error{};          // why nothing was written, in words; "" if it was
+};
+
+/// Appends the head of a request in HTTP/1.1 to `out`: the request line from :method and :path, Host from
+/// :authority, the fields as they are, and the framing. A body with a Content-Length keeps it, another one is
+/// chunked; without a body there is no framing field, but "Content-Length: 0" for a method that expects one
+/// (RFC 9110 §8.6). "te" is named in Connection (RFC 9110 §10.1.4).
+///
+/// Writes nothing and returns an error for what could split the message or be read as another one: a method,
+/// name, value, path or authority with bytes that may not stand there, CONNECT, a Content-Length that is no
+/// number or is not there alone, or without its body. Fields of the connection (Transfer-Encoding, Upgrade…)
+/// and Host are not copied.
+[[nodiscard]] WrittenHead write_request_head(const h2::HeaderList& request, bool has_body, std::string& out);
+
+/// What stands before the bytes of a chunk; kChunkEnd follows them. Fits in front of a slice in pool::Output.
+class ChunkHeader {
+ public:
+  /// REQUIRES: size is not 0 (that is the last chunk).
+  explicit ChunkHeader(std::uint32_t size);
+  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(text_.data(), size_)); }
+
+ private:
+  std::array<char, 10> text_;  // eight digits, CR, LF
+  std::size_t size_;
+};
+inline constexpr std::string_view kChunkEnd = "\r\n";
+
+/// Appends the last chunk, with the trailers that may be sent (null: none), which ends the request. Trailers
+/// that may not be, or have bytes that may not stand there, are left out.
+void write_last_chunk(const h2::HeaderList* trailers, std::string& out);
+
+}  // namespace gateway

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/client_connection.h"
+#include "gateway/net/listener.h"
+#include "gateway/owned_set.h"
+#include "gateway/worker_parts.h"
+
+namespace gateway {
+
+class TlsServerContext;
+
+/// One listener on one worker: what it accepted. Confined to its worker's thread.
+class ListenerGroup final : private ClientConnection::Owner {
+ public:
+  struct Plan {
+    std::string name;  // "https", "h2c", "admin"
+    TlsServerContext* tls;
+    h2::SessionLimits limits;
+    bool is_admin;
+  };
+
+  ListenerGroup(const WorkerParts& worker, const Exchange::Parts& exchange, const ClientTimeouts& timeouts,
+                const Plan& plan, ListeningSocket socket, std::function<void()> on_client_gone);
+
+  bool is_admin() const { return plan_.is_admin; }
+  /// Accepts what is in the queue, closes the listener, tells every client with GOAWAY.
+  void drain();
+  /// Ends every connection now.
+  void terminate(std::string_view reason);
+  bool empty() const { return clients_.empty(); }
+  std::size_t clients() const { return clients_.size(); }
+
+ private:
+  void on_accept(Fd fd, const Address& peer);
+  void on_client_gone(ClientConnection& connection) override;
+
+  const WorkerParts& worker_;
+  const Plan plan_;
+  const ListenerParts parts_;
+  const std::function<void()> on_client_gone_;
+  OwnedSet<ClientConnection> clients_;
+  bool is_draining_ = false;
+  Listener listener_;
+};
+
+}  // namespace gateway

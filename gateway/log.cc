@@ -1,0 +1,93 @@
+#include "gateway/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <array>
+#include <iterator>
+
+namespace gateway {
+namespace {
+
+constexpr std::size_t kQueuedLines = 8192;
+constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warning", "error"};
+
+spdlog::level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+/// Appends `text` so that it stays one line, whatever a peer put into it.
+void append_escaped(fmt::memory_buffer& line, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      fmt::format_to(std::back_inserter(line), "\\x{:02x}", byte);
+    } else {
+      line.push_back(c);
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
+  return kLevelNames[static_cast<std::size_t>(level)];
+}
+
+std::optional<LogLevel> parse_log_level(std::string_view name) {
+  for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
+    if (kLevelNames[i] == name) return static_cast<LogLevel>(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> LogEdge::pass(Time now) {
+  Time next = next_.load(std::memory_order_relaxed);
+  if (now < next ||
+      !next_.compare_exchange_strong(next, now + std::chrono::seconds(1), std::memory_order_relaxed)) {
+    held_back_.fetch_add(1, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+  return held_back_.exchange(0, std::memory_order_relaxed);
+}
+
+struct Log::Sink {
+  // Its thread ends with it, once the queue is empty. A logger does not own it, and queued lines own their
+  // logger.
+  std::shared_ptr<spdlog::details::thread_pool> threads =
+      std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
+  std::shared_ptr<spdlog::async_logger> logger =
+      std::make_shared<spdlog::async_logger>("gateway", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                             threads, spdlog::async_overflow_policy::overrun_oldest);
+};
+
+Log::Log(LogLevel level) : level_(level), sink_(std::make_unique<Sink>()) {
+  sink_->logger->set_level(spdlog_level(level));
+  sink_->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+}
+
+Log::~Log() = default;
+
+void Log::write(LogLevel level, std::string_view component, fmt::string_view text, fmt::format_args args,
+                std::uint64_t held_back) {
+  if (!enabled(level)) return;
+  fmt::memory_buffer message;
+  fmt::vformat_to(std::back_inserter(message), text, args);
+  if (held_back != 0) fmt::format_to(std::back_inserter(message), " ({} more)", held_back);
+  fmt::memory_buffer line;
+  fmt::format_to(std::back_inserter(line), "{} {}: ", to_string(level), component);
+  append_escaped(line, {message.data(), message.size()});
+  sink_->logger->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace gateway

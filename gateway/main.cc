@@ -1,0 +1,102 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "gateway/config_check.h"
+#include "gateway/config_file.h"
+#include "gateway/config_quick.h"
+#include "gateway/config_summary.h"
+#include "gateway/server.h"
+
+namespace {
+
+// Exit codes: 0 good, 1 the configuration or the start failed, 2 the command line is not understood.
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+void print(const gateway::Mistakes& mistakes) {
+  for (const gateway::Mistake& mistake : mistakes.all()) fmt::print(stderr, "{}\n", mistake.to_string());
+}
+
+int check(const std::string& file) {
+  gateway::LoadedConfig loaded = gateway::load_config(file);
+  if (loaded.config) check_ports(*loaded.config, gateway::Mistake::Severity::warning, loaded.mistakes);
+  print(loaded.mistakes);
+  if (!loaded.config) return kFailed;
+  fmt::print("{}: good\n{}", file, config_summary(*loaded.config));
+  return 0;
+}
+
+int run(gateway::LoadedConfig loaded) {
+  if (loaded.config) check_ports(*loaded.config, gateway::Mistake::Severity::error, loaded.mistakes);
+  print(loaded.mistakes);
+  if (loaded.mistakes.has_errors()) return kFailed;
+  gateway::Server server(std::move(*loaded.config));
+  if (const auto error = server.start()) {
+    fmt::print(stderr, "{}\n", *error);
+    return kFailed;
+  }
+  return server.run();
+}
+
+int main_or_throw(int argc, char** argv) {
+  CLI::App app("An HTTP/2 gateway that runs inside the memory you give it.", "gateway");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "gateway " GATEWAY_VERSION);
+
+  std::string file;
+  gateway::QuickOptions quick;
+  CLI::App* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT");
+  auto* config =
+      run_command->add_option("--config", file, "The configuration, a TOML file")->type_name("FILE");
+  auto* listen =
+      run_command->add_option("--listen", quick.listen, "https://ADDRESS:PORT or h2c://ADDRESS:PORT")
+          ->type_name("URL")
+          ->excludes(config);
+  auto* to =
+      run_command
+          ->add_option("--to", quick.to, "http://, h2c:// or https://HOST:PORT; several share the load")
+          ->type_name("URL")
+          ->expected(1)
+          ->take_all()
+          ->excludes(config)
+          ->needs(listen);
+  listen->needs(to);
+  run_command->add_option("--certificate", quick.certificate, "The certificate chain for https in front, PEM")
+      ->type_name("FILE")
+      ->needs(listen);
+  run_command->add_option("--key", quick.key, "Its private key, PEM")->type_name("FILE")->needs(listen);
+  CLI::App* check_command = app.add_subcommand("check", "Look for mistakes in a configuration");
+  check_command->add_option("--config", file, "The configuration, a TOML file")
+      ->type_name("FILE")
+      ->required();
+  run_command->callback([&] {
+    if (file.empty() && quick.listen.empty())
+      throw CLI::RequiredError("--config FILE, or --listen URL with --to URL,");
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "gateway: {}\n\n{}", error.what(), app.help());
+    return kUsage;
+  }
+  if (check_command->parsed()) return check(file);
+  return run(file.empty() ? quick_config(quick) : gateway::load_config(file));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return main_or_throw(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "gateway: {}\n", error.what());
+    return kFailed;
+  }
+}

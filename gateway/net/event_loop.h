@@ -1,0 +1,151 @@
+#pragma once
+
+#include <ev.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gateway/net/lifeline.h"
+#include "pool/local_pool.h"
+
+namespace gateway {
+
+using Duration = std::chrono::nanoseconds;
+using Time = std::chrono::steady_clock::time_point;
+
+class IoWatcher;
+
+/// One worker's loop over libev. Confined to the thread that calls run(), except for wake(), post() and
+/// stop().
+class EventLoop final : public pool::Waker {
+ public:
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  /// Tasks that were posted and did not run are dropped. REQUIRES: every watcher and deadline of this loop is
+  /// gone.
+  ~EventLoop();
+
+  /// Turns until stop(); returns at once if stop() came before. Each turn: events, then the turn-end hook,
+  /// then sleep.
+  void run();
+  /// The turn under way ends with its turn-end hook, then run() returns.
+  void stop();
+  /// Runs `task` in a coming turn, on the loop's thread.
+  void post(std::function<void()> task);
+  /// Ends the loop's sleep, so that the turn-end hook runs.
+  void wake() noexcept override;
+
+  /// Called before each sleep. Returns true to be called again soon, without sleeping (events are looked at
+  /// in between).
+  void set_turn_end(std::function<bool()> hook) { turn_end_ = std::move(hook); }
+
+  /// The time at which this turn began; outside of run() the time now.
+  Time now() const { return running_ ? turn_began_ : std::chrono::steady_clock::now(); }
+  bool in_loop_thread() const {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  struct ev_loop* raw() {
+    return loop_;
+  }
+
+ private:
+  friend class IoWatcher;
+  void on_turn_begin();
+  void on_turn_end();
+  void on_woken();
+
+  struct ev_loop* loop_;
+  ev_check begin_;     // after the poll, before any other callback
+  ev_prepare end_;     // before the poll
+  ev_idle sleepless_;  // while it is active the poll does not sleep
+  ev_async woken_;
+  std::function<bool()> turn_end_;
+  Time turn_began_;
+  bool running_ = false;
+  std::atomic<bool> stop_{false};
+  std::atomic<std::thread::id> thread_;
+  std::vector<IoWatcher*> fed_;  // for the next turn; null: gone meanwhile
+
+  std::mutex mutex_;  // guards tasks_
+  std::vector<std::function<void()>> tasks_;
+};
+
+/// Watches a file descriptor. Stops in its destructor; may be destroyed in its own callback.
+class IoWatcher {
+ public:
+  using Callback = std::function<void(bool readable, bool writable)>;
+  /// Watches for nothing at first. REQUIRES: `fd` is open as long as the watcher lives.
+  IoWatcher(EventLoop& loop, int fd, Callback callback);
+  IoWatcher(const IoWatcher&) = delete;
+  IoWatcher& operator=(const IoWatcher&) = delete;
+  ~IoWatcher();
+  /// What to watch for; costs nothing when it is what is watched already, and no system call when it is what
+  /// was watched at the last poll.
+  void want(bool read, bool write);
+  bool wants_read() const { return (wanted_ & EV_READ) != 0; }
+  bool wants_write() const { return (wanted_ & EV_WRITE) != 0; }
+  /// Calls back in the next turn as if the descriptor were readable / writable, whatever is wanted.
+  void feed(bool readable, bool writable);
+
+ private:
+  friend class EventLoop;
+  void on_event(int events) noexcept;
+
+  EventLoop& loop_;
+  ev_io io_;
+  int wanted_ = 0;
+  int fed_ = 0;  // events for the next turn; not 0: stands in the loop's list
+  Callback callback_;
+  Lifeline lifeline_;
+};
+
+/// A moment at which something is called, once. Re-arming to a later moment costs no system call and no heap
+/// operation: the timer that is set is left to fire and looks again. Fires on time whatever the pool holds:
+/// never before the moment, at most a few milliseconds after it while the loop is not busy. May be destroyed
+/// in its callback.
+class Deadline {
+ public:
+  Deadline(EventLoop& loop, std::function<void()> callback);
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  ~Deadline();
+  /// From now (the turn's time); a moment that has passed (a negative `after`) fires in the next turn, once.
+  /// Zero `after` means never: clears.
+  void set(Duration after);
+  void clear() { expiry_.reset(); }
+  bool armed() const { return expiry_.has_value(); }
+
+ private:
+  void arm();
+  void on_timer() noexcept;
+
+  EventLoop& loop_;
+  ev_timer timer_;  // may be set to an earlier moment than expiry_, and stays set when that is cleared
+  Time timer_at_;
+  std::optional<Time> expiry_;
+  std::function<void()> callback_;
+  Lifeline lifeline_;
+};
+
+/// Calls back from the loop when the process gets a signal. A signal belongs to one loop of the process.
+class SignalWatcher {
+ public:
+  SignalWatcher(EventLoop& loop, int signal, std::function<void()> callback);
+  SignalWatcher(const SignalWatcher&) = delete;
+  SignalWatcher& operator=(const SignalWatcher&) = delete;
+  ~SignalWatcher();
+
+ private:
+  EventLoop& loop_;
+  ev_signal signal_;
+  std::function<void()> callback_;
+};
+
+}  // namespace gateway

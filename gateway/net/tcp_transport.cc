@@ -1,0 +1,91 @@
+#include "gateway/net/tcp_transport.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+
+#include "gateway/net/socket_transport.h"
+
+namespace gateway {
+
+namespace {
+
+constexpr std::size_t kPieces = 64;  // in one system call
+
+class TcpTransport final : public SocketTransport {
+ public:
+  TcpTransport(EventLoop& loop, Fd fd, std::string peer)
+      : SocketTransport(loop, std::move(fd), std::move(peer)) {
+    await(true, false);
+    feed(false, true);
+  }
+  TcpTransport(EventLoop& loop, const Address& address) : SocketTransport(loop, address) {}
+
+  Result read(std::span<std::byte> buffer) override;
+  Result write(pool::Output& output) override;
+  void shutdown() override { ::shutdown(fd(), SHUT_WR); }
+  std::string_view alpn() const override { return ""; }
+  bool secure() const override { return false; }
+
+ private:
+  void handshake() override { opened(); }
+};
+
+Transport::Result TcpTransport::read(std::span<std::byte> buffer) {
+  if (read_end_ != Status::ok) return {0, read_end_};
+  if (!open() || buffer.empty()) return {0, Status::again};
+  ssize_t n = 0;
+  do {
+    n = ::recv(fd(), buffer.data(), buffer.size(), 0);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) return {static_cast<std::size_t>(n), Status::ok};
+  if (n < 0 && errno == EAGAIN) return {0, Status::again};
+  if (n < 0) return end_reading(Status::failed, error_text(errno));
+  return end_reading(Status::closed);
+}
+
+Transport::Result TcpTransport::write(pool::Output& output) {
+  if (write_failed_) return {0, Status::failed};
+  if (!open()) return {0, Status::again};
+  Result result;
+  while (!output.empty()) {
+    std::array<std::span<const std::byte>, kPieces> pieces;
+    std::array<iovec, kPieces> vectors;
+    const std::size_t count = output.gather(pieces);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+      offered += pieces[i].size();
+    }
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = count;
+    const ssize_t n = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno != EAGAIN) return fail_writing(result.bytes, error_text(errno));
+    const std::size_t sent = n > 0 ? static_cast<std::size_t>(n) : 0;
+    output.consume(sent);
+    result.bytes += sent;
+    if (sent == offered) continue;
+    result.status = Status::again;
+    break;
+  }
+  write_blocked_ = result.status == Status::again;
+  watch();
+  return result;
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_tcp_transport(EventLoop& loop, Fd fd, std::string peer) {
+  return std::make_unique<TcpTransport>(loop, std::move(fd), std::move(peer));
+}
+
+std::unique_ptr<Transport> connect_tcp(EventLoop& loop, const Address& address) {
+  return std::make_unique<TcpTransport>(loop, address);
+}
+
+}  // namespace gateway

@@ -1,0 +1,303 @@
+#include "gateway/net/tls_transport.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "gateway/net/socket_transport.h"
+
+namespace gateway {
+
+namespace {
+
+constexpr std::size_t kRecord = 16 * 1024;  // bytes of plaintext in one TLS record (RFC 8446 §5.1)
+constexpr std::size_t kDirect =
+    4 * 1024;  // a piece of this size is a record of its own, straight from its block
+constexpr std::size_t kPieces = 64;
+
+struct SslDeleter {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+using SslPtr = std::unique_ptr<SSL, SslDeleter>;
+
+SslPtr make_ssl(SSL_CTX* context) {
+  SslPtr ssl(SSL_new(context));
+  if (!ssl) throw std::bad_alloc();
+  return ssl;
+}
+
+bool is_ip(const std::string& name) {
+  in6_addr buffer;
+  return inet_pton(AF_INET, name.c_str(), &buffer) == 1 || inet_pton(AF_INET6, name.c_str(), &buffer) == 1;
+}
+
+/// SNI (names only, RFC 6066 §3) and the name or address that the certificate must be for.
+bool set_name(SSL* ssl, const std::string& name) {
+  X509_VERIFY_PARAM* rules = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (is_ip(name)) return X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str()) == 1;
+  return SSL_set_tlsext_host_name(ssl, name.c_str()) == 1 && SSL_set1_host(ssl, name.c_str()) == 1;
+}
+
+/// The first error in OpenSSL's queue, which is empty afterwards.
+std::string take_error() {
+  const unsigned long error = ERR_get_error();
+  ERR_clear_error();
+  const int reason = ERR_GET_REASON(error);
+  if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
+    if (reason > SSL_AD_REASON_OFFSET) {
+      return fmt::format("peer sent the TLS alert \"{}\"",
+                         SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+    }
+    switch (reason) {
+      case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+        return "peer closed without close_notify";
+      case SSL_R_NO_APPLICATION_PROTOCOL:
+        return "no protocol in common with the peer (ALPN)";
+      case SSL_R_CALLBACK_FAILED:
+        return "peer offers no protocol (ALPN)";
+      case SSL_R_HTTP_REQUEST:
+        return "peer speaks cleartext HTTP";
+      case SSL_R_WRONG_VERSION_NUMBER:
+        return "peer does not speak TLS";
+      default:
+        break;
+    }
+  }
+  const char* text = ERR_reason_error_string(error);
+  return text != nullptr ? text : "unknown TLS error";
+}
+
+class TlsTransport final : public SocketTransport {
+ public:
+  TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context);
+  TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsClientContext& context,
+               const std::string& name);
+  TlsTransport(EventLoop& loop, const Address& address, const TlsClientContext& context,
+               const std::string& name);
+  ~TlsTransport() override;
+
+  Result read(std::span<std::byte> buffer) override;
+  Result write(pool::Output& output) override;
+  void shutdown() override;
+  std::string_view alpn() const override;
+  bool secure() const override { return true; }
+
+ private:
+  void start(const TlsClientContext& context, const std::string& name);
+  void handshake() override;
+  void finish_shutdown() override { shutdown(); }
+  bool holds_bytes() const override {
+    return late_end_ != Status::ok || (!drained_ && SSL_has_pending(ssl_.get()) == 1);
+  }
+  std::span<const std::byte> next_record(const pool::Output& output) const;
+  /// Before a call of OpenSSL: what SSL_get_error() says depends on the queue of errors, and failure() on
+  /// errno.
+  static void begin_call() {
+    ERR_clear_error();
+    errno = 0;
+  }
+  /// Why the last call failed, in words. Leaves the queue of errors empty.
+  std::string failure(int ssl_error);
+
+  SslPtr ssl_;
+  std::string name_;
+  bool verifies_ = false;
+  Status late_end_ = Status::ok;  // for the next read(), since the last one still had bytes to tell of
+  std::string late_reason_;
+  bool drained_ = false;     // the last read() used up what there was; a part of a record may be left
+  bool broken_ = false;      // by an error after which OpenSSL may not be asked to close in order
+  bool close_sent_ = false;  // close_notify and FIN
+  std::size_t pending_ = 0;  // bytes at the front of the output that OpenSSL wants to be offered again
+};
+
+TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context)
+    : SocketTransport(loop, std::move(fd), std::move(peer)), ssl_(make_ssl(context.raw())) {
+  SSL_set_fd(ssl_.get(), this->fd());
+  SSL_set_accept_state(ssl_.get());
+  await(true, false);
+}
+
+TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsClientContext& context,
+                           const std::string& name)
+    : SocketTransport(loop, std::move(fd), std::move(peer)), ssl_(make_ssl(context.raw())) {
+  start(context, name);
+  feed(false, true);
+}
+
+TlsTransport::TlsTransport(EventLoop& loop, const Address& address, const TlsClientContext& context,
+                           const std::string& name)
+    : SocketTransport(loop, address), ssl_(make_ssl(context.raw())) {
+  start(context, name);
+}
+
+TlsTransport::~TlsTransport() {
+  if (open() && !broken_ && !close_sent_ && !write_failed_ && pending_ == 0) SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
+void TlsTransport::start(const TlsClientContext& context, const std::string& name) {
+  if (fd() >= 0) SSL_set_fd(ssl_.get(), fd());
+  SSL_set_connect_state(ssl_.get());
+  verifies_ = context.verifies();
+  name_ = context.server_name().empty() ? name : context.server_name();
+  if (!name_.empty() && !set_name(ssl_.get(), name_)) name_.clear();
+}
+
+void TlsTransport::handshake() {
+  if (verifies_ && name_.empty()) return fail_open("there is no name to verify the peer's certificate by");
+  begin_call();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) return opened();
+  switch (const int error = SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return await(true, false);
+    case SSL_ERROR_WANT_WRITE:
+      return await(false, true);
+    default:
+      return fail_open(failure(error));
+  }
+}
+
+std::string TlsTransport::failure(int ssl_error) {
+  broken_ = true;
+  if (ssl_error == SSL_ERROR_SYSCALL)
+    return errno != 0 ? error_text(errno) : "peer closed without close_notify";
+  if (ssl_error == SSL_ERROR_ZERO_RETURN) return "peer closed the connection";
+  const bool eof = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  const std::string reason = take_error();
+  if (eof && !open()) return "peer closed the connection during the handshake";
+  const long verified = SSL_get_verify_result(ssl_.get());
+  if (open() || verified == X509_V_OK || !verifies_) return reason;
+  std::string text = fmt::format("certificate verify failed: {}", X509_verify_cert_error_string(verified));
+  if (verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    text += fmt::format(" (it is not for {})", name_);
+  }
+  return text;
+}
+
+std::string_view TlsTransport::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
+Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
+  if (read_end_ != Status::ok) return {0, read_end_};
+  if (!open() || buffer.empty()) return {0, Status::again};
+  if (late_end_ != Status::ok) return end_reading(late_end_, std::exchange(late_reason_, ""));
+  std::size_t total = 0;
+  int error = SSL_ERROR_NONE;
+  begin_call();
+  while (total < buffer.size() && error == SSL_ERROR_NONE) {
+    std::size_t n = 0;
+    const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &n);
+    if (result != 1) error = SSL_get_error(ssl_.get(), result);
+    total += n;
+  }
+  drained_ = error != SSL_ERROR_NONE;
+  read_wants_write_ = error == SSL_ERROR_WANT_WRITE;
+  if (drained_ && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+    const bool closed = error == SSL_ERROR_ZERO_RETURN;
+    late_end_ = closed ? Status::closed : Status::failed;
+    if (!closed) late_reason_ = failure(error);
+    if (total == 0) return end_reading(late_end_, std::exchange(late_reason_, ""));
+  }
+  watch();
+  return {total, total > 0 ? Status::ok : Status::again};
+}
+
+std::span<const std::byte> TlsTransport::next_record(const pool::Output& output) const {
+  // One for the thread: what is gathered here goes to OpenSSL at once.
+  static thread_local std::array<std::byte, kRecord> scratch;
+  std::array<std::span<const std::byte>, kPieces> pieces;
+  const std::size_t count = output.gather(pieces);
+  const std::size_t first = pieces[0].size();
+  if (pending_ != 0 && first >= pending_) return pieces[0].first(pending_);
+  if (pending_ == 0 && first >= kDirect) return pieces[0].first(std::min(first, kRecord));
+
+  const std::size_t limit = pending_ != 0 ? pending_ : kRecord;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count && size < limit; ++i) {
+    if (pending_ == 0 && pieces[i].size() >= kDirect) break;
+    const std::size_t part = std::min(pieces[i].size(), limit - size);
+    std::memcpy(scratch.data() + size, pieces[i].data(), part);
+    size += part;
+  }
+  assert(size >= pending_);
+  return {scratch.data(), size};
+}
+
+Transport::Result TlsTransport::write(pool::Output& output) {
+  if (write_failed_) return {0, Status::failed};
+  if (!open()) return {0, Status::again};
+  Result result;
+  int error = SSL_ERROR_NONE;
+  while (!output.empty() && error == SSL_ERROR_NONE) {
+    const auto record = next_record(output);
+    std::size_t n = 0;
+    begin_call();
+    if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &n) == 1) {
+      pending_ = 0;
+      output.consume(n);
+      result.bytes += n;
+    } else {
+      pending_ = record.size();
+      error = SSL_get_error(ssl_.get(), 0);
+    }
+  }
+  write_blocked_ = error == SSL_ERROR_WANT_WRITE;
+  write_wants_read_ = error == SSL_ERROR_WANT_READ;
+  if (write_blocked_ || write_wants_read_) {
+    result.status = Status::again;
+  } else if (error != SSL_ERROR_NONE) {
+    return fail_writing(result.bytes, failure(error));
+  }
+  watch();
+  return result;
+}
+
+void TlsTransport::shutdown() {
+  if (!open() || close_sent_ || write_failed_) return;
+  if (!broken_ && pending_ == 0) {
+    begin_call();
+    const int result = SSL_shutdown(ssl_.get());
+    shutdown_blocked_ = result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE;
+    ERR_clear_error();
+    if (shutdown_blocked_) return watch();
+  }
+  close_sent_ = true;
+  ::shutdown(fd(), SHUT_WR);
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_tls_server_transport(EventLoop& loop, Fd fd, std::string peer,
+                                                     const TlsServerContext& context) {
+  return std::make_unique<TlsTransport>(loop, std::move(fd), std::move(peer), context);
+}
+
+std::unique_ptr<Transport> make_tls_client_transport(EventLoop& loop, Fd fd, std::string peer,
+                                                     const TlsClientContext& context,
+                                                     const std::string& name) {
+  return std::make_unique<TlsTransport>(loop, std::move(fd), std::move(peer), context, name);
+}
+
+std::unique_ptr<Transport> connect_tls(EventLoop& loop, const Address& address,
+                                       const TlsClientContext& context, const std::string& name) {
+  return std::make_unique<TlsTransport>(loop, address, context, name);
+}
+
+}  // namespace gateway

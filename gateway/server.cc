@@ -1,0 +1,190 @@
+#include "gateway/server.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "gateway/net/tls_context.h"
+
+namespace gateway {
+namespace {
+
+// A pipe may grow to a sixteenth of the blocks, and to what one transfer over a long path can use.
+constexpr std::size_t kPipeShare = 16;
+constexpr std::size_t kMaxPipeBlocks = 128;
+// How long a draining client may take to answer the PING behind the first GOAWAY before the second is sent anyway.
+constexpr Duration kDrainNotice = std::chrono::milliseconds(500);
+
+std::string at(const Place& place, std::string_view what) { return Mistake{place, std::string(what)}.to_string(); }
+
+}  // namespace
+
+Server::Server(Config config)
+    : config_(std::move(config)),
+      stats_(config_.workers),
+      router_(config_.routes, config_.clusters) {}
+
+Server::~Server() = default;
+
+std::optional<std::string> Server::start() {
+  ignore_sigpipe();
+  if (auto error = open_logs()) return error;
+  pool_ = std::make_unique<pool::BufferPool>(
+      pool::PoolLimits::with_reserves(config_.memory.block_size, config_.memory.blocks));
+  admin_context_ = std::make_unique<AdminContext>(
+      AdminContext{stats_, *pool_, draining_, std::chrono::system_clock::now(), GATEWAY_VERSION});
+  if (auto error = plan_clusters()) return error;
+  make_workers();
+  return open_listeners();
+}
+
+std::optional<std::string> Server::open_logs() {
+  log_ = std::make_unique<Log>(config_.log.level);
+  try {
+    access_log_ = std::make_unique<AccessLog>(config_.log.access, *log_);
+  } catch (const std::system_error& error) {
+    return at(config_.log.access_place, error.what());
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Server::plan_clusters() {
+  for (const ClusterConfig& cluster : config_.clusters) {
+    ClusterPlan plan{cluster, nullptr, {}};
+    if (cluster.tls) {
+      std::string why;
+      plan.tls = TlsClientContext::make({.verify = cluster.tls->verify,
+                                         .ca_file = cluster.tls->ca,
+                                         .server_name = cluster.tls->server_name,
+                                         .alpn = {cluster.protocol == Protocol::h2 ? "h2" : "http/1.1"}},
+                                        why);
+      if (plan.tls == nullptr) return at(cluster.tls->ca_place, why);
+      if (!cluster.tls->verify) {
+        log_->warning("config", "cluster {}: the backend's certificate is not verified (verify = false)", cluster.name);
+      }
+    }
+    for (const EndpointConfig& endpoint : cluster.endpoints) {
+      Resolved resolved = resolve_now(endpoint.address);
+      if (!resolved.error.empty()) log_->warning("upstream", "{}; it is looked up again on use", resolved.error);
+      plan.addresses.push_back(std::move(resolved.addresses));
+    }
+    clusters_.push_back(std::move(plan));
+  }
+  return std::nullopt;
+}
+
+h2::SessionLimits Server::session_limits(std::uint32_t max_streams) const {
+  h2::SessionLimits limits;
+  limits.max_concurrent_streams = max_streams;
+  limits.max_header_bytes = config_.limits.max_header_bytes;
+  limits.max_header_fields = config_.limits.max_header_fields;
+  limits.abuse = config_.limits.abuse;
+  return limits;
+}
+
+void Server::make_workers() {
+  const TimeoutsConfig& t = config_.timeouts;
+  const h2::SessionLimits limits = session_limits(0);
+  plan_.emplace(WorkerPlan{
+      .pool = *pool_,
+      .stats = stats_,
+      .access_log = *access_log_,
+      .log = *log_,
+      .resolver = resolver_,
+      .router = router_,
+      .clusters = clusters_,
+      .admin = *admin_context_,
+      .bounds = {limits.doorbell, std::clamp<std::size_t>(config_.memory.blocks / kPipeShare, 1, kMaxPipeBlocks)},
+      .exchange_timeouts = {t.response_header, t.stream_idle, t.stall},
+      .client_timeouts = {t.tls_handshake, t.request_header, t.connection_idle, kDrainNotice, t.stall},
+      .endpoint_limits = {.connect = t.connect,
+                          .connection_idle = t.connection_idle,
+                          .stall = t.stall,
+                          .session = limits}});
+  for (std::size_t i = 0; i < config_.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, *plan_, [this] { loop_.post([this] { on_drained(); }); }));
+  }
+}
+
+std::optional<std::string> Server::open_listeners() {
+  for (const ListenerConfig& listener : config_.listeners) {
+    ListenerGroup::Plan plan{"h2c", nullptr, session_limits(listener.max_concurrent_streams), false};
+    if (listener.tls) {
+      TlsServerContext::Options options{.key_pairs = {}, .alpn = {"h2"}, .require_alpn = true};
+      for (const KeyPairConfig& pair : listener.tls->pairs) options.key_pairs.push_back({pair.certificate, pair.key});
+      std::string why;
+      tls_.push_back(TlsServerContext::make(options, why));
+      if (tls_.back() == nullptr) return at(listener.tls->pairs.front().certificate_place, why);
+      plan.name = "https";
+      plan.tls = tls_.back().get();
+    }
+    if (auto error = open_listener(listener.address, listener.place, plan)) return error;
+  }
+  if (!config_.admin) return std::nullopt;
+  return open_listener(config_.admin->address, config_.admin->place,
+                       {"admin", nullptr, session_limits(h2::SessionLimits().max_concurrent_streams), true});
+}
+
+// Each worker has a socket of its own at the address; the admin pages need but one.
+std::optional<std::string> Server::open_listener(const HostPort& address, const Place& place,
+                                                 const ListenerGroup::Plan& plan) {
+  const Resolved resolved = resolve_now(address);
+  if (resolved.addresses.empty()) return at(place, resolved.error);
+  std::string why;
+  if (!probe_free(resolved.addresses.front(), why)) return at(place, why);
+  auto first = ListeningSocket::open(resolved.addresses.front(), why);
+  if (!first) return at(place, why);
+  log_->info("listener", "listening on {} ({})", first->bound_address().text, plan.name);
+  if (!plan.is_admin) {
+    for (std::size_t i = 1; i < workers_.size(); ++i) {
+      auto another = first->another(why);
+      if (!another) return at(place, why);
+      workers_[i]->listen(plan, std::move(*another));
+    }
+  }
+  workers_.front()->listen(plan, std::move(*first));
+  return std::nullopt;
+}
+
+// ---- The way to the end ----
+
+int Server::run() {
+  const SignalWatcher on_term(loop_, SIGTERM, [this] { on_end_signal(); });
+  const SignalWatcher on_int(loop_, SIGINT, [this] { on_end_signal(); });
+  const SignalWatcher on_usr1(loop_, SIGUSR1, [this] { access_log_->reopen(); });
+  Deadline drain_deadline(loop_, [this] {
+    end_now("drain took too long");
+  });
+  drain_deadline_ = &drain_deadline;
+  for (const auto& worker : workers_) worker->start();
+  loop_.run();
+  for (const auto& worker : workers_) worker->join();
+  workers_.clear();
+  log_->info("server", "ended");
+  return exit_code_;
+}
+
+void Server::on_end_signal() {
+  if (draining_) return end_now("ended by a second signal");
+  draining_ = true;
+  log_->info("server", "draining");
+  drain_deadline_->set(config_.timeouts.drain);
+  for (const auto& worker : workers_) worker->drain();
+}
+
+// The admin's pages answer until every worker is drained.
+void Server::on_drained() {
+  if (++drained_ < workers_.size()) return;
+  for (const auto& worker : workers_) worker->finish();
+  loop_.stop();
+}
+
+void Server::end_now(std::string_view reason) {
+  exit_code_ = 1;
+  log_->warning("server", "{}: {} exchanges are cut short", reason, stats_.snapshot().value("exchanges_active"));
+  for (const auto& worker : workers_) worker->terminate(std::string(reason));
+  loop_.stop();
+}
+
+}  // namespace gateway

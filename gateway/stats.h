@@ -1,0 +1,127 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "h2/session.h"
+
+namespace gateway {
+
+/// A figure that only grows. One thread writes; any thread reads.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A figure that grows and shrinks. One thread writes; any thread reads.
+class Gauge {
+ public:
+  void add(std::int64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void sub(std::int64_t n = 1) { add(-n); }
+  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+/// The deadlines of the configuration's [timeouts]; also the index of a counter.
+enum class Timeout : std::uint8_t {
+  tls_handshake,
+  request_header,
+  connect,
+  response_header,
+  stream_idle,
+  connection_idle,
+  stall,
+  drain
+};
+inline constexpr std::size_t kTimeouts = 8;
+/// The key in [timeouts]: "tls_handshake", ...
+std::string_view to_string(Timeout timeout);
+
+/// What one worker counts. Its thread writes, any thread reads. A new figure is a member here and a line in
+/// the table of stats.cc, which every page is made from.
+struct alignas(64) WorkerStats {
+  using ByStatusClass = std::array<Counter, 5>;  // 1xx to 5xx
+
+  Counter connections_accepted;
+  Gauge connections_open;
+  Counter handshakes_failed;
+  Counter requests;
+  ByStatusClass responses;
+  Counter resets_received;
+  Counter resets_sent;
+  Gauge exchanges_active;
+  Counter bytes_in;
+  Counter bytes_out;
+  Counter retries;
+  Counter upstream_connections_opened;
+  Gauge upstream_connections_open;
+  Counter upstream_connections_failed;
+  Gauge upstream_requests_active;
+  std::array<Counter, kTimeouts> timeouts;
+  std::array<Counter, h2::kAbuses> abuse_kills;
+  ByStatusClass local_replies;
+  Counter access_log_dropped;
+
+  void count_response(int status) { count(responses, status); }
+  void count_local_reply(int status) { count(local_replies, status); }
+  void count_timeout(Timeout timeout) { timeouts[static_cast<std::size_t>(timeout)].add(); }
+  void count_abuse(h2::Abuse abuse) { abuse_kills[static_cast<std::size_t>(abuse)].add(); }
+
+ private:
+  static void count(ByStatusClass& counters, int status) {
+    if (status >= 100 && status <= 599) counters[static_cast<std::size_t>(status / 100 - 1)].add();
+  }
+};
+
+enum class MetricType : std::uint8_t { counter, gauge };
+
+/// A figure, or several under one name that a label tells apart; what the pages print. Its texts are
+/// constants.
+struct Metric {
+  std::string_view name;  // snake_case, without prefix or "_total"
+  std::string_view help;
+  MetricType type;
+  std::string_view label;                          // "" for a single value
+  std::span<const std::string_view> label_values;  // as many as values when there is a label
+  std::vector<std::int64_t> values;
+};
+
+/// The sums over all workers at about one moment.
+struct StatsSnapshot {
+  std::vector<Metric> metrics;
+  /// REQUIRES: there is such a metric, with such a label value if any is given.
+  std::int64_t value(std::string_view name, std::string_view label_value = {}) const;
+};
+
+/// The counters of all workers. Any thread may take a snapshot.
+class Stats {
+ public:
+  explicit Stats(std::size_t workers) : workers_(std::make_unique<WorkerStats[]>(workers)), size_(workers) {}
+
+  std::size_t workers() const { return size_; }
+  /// REQUIRES: index < workers(); only that worker's thread writes to it.
+  WorkerStats& worker(std::size_t index) { return workers_[index]; }
+  StatsSnapshot snapshot() const;
+
+ private:
+  std::unique_ptr<WorkerStats[]> workers_;
+  std::size_t size_;
+};
+
+}  // namespace gateway

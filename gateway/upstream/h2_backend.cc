@@ -1,0 +1,167 @@
+#include "gateway/upstream/h2_backend.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+#include <vector>
+
+#include "gateway/forwarding.h"
+#include "gateway/log.h"
+#include "gateway/stats.h"
+
+namespace gateway {
+namespace {
+
+// How many exchanges may wait for one connection that is being opened before another is opened beside it: what a peer
+// is taken to bear before its SETTINGS tell (RFC 9113 §6.5.2 recommends at least as much).
+constexpr std::size_t kWaitersADial = 100;
+
+}  // namespace
+
+// ---- The exchange's side ----
+
+void H2Backend::start(Exchange& exchange) {
+  exchange_ = &exchange;
+  endpoint_.serve(*this);
+}
+
+void H2Backend::give_up() {
+  exchange_ = nullptr;
+  if (stream_ != nullptr) {
+    upstream_->release(*std::exchange(stream_, nullptr));
+  } else {
+    endpoint_.forget(*this);
+  }
+}
+
+bool H2Backend::send_on(H2Upstream& upstream) {
+  pool::Pipe* body = exchange_->request_has_body() ? &exchange_->request_body() : nullptr;
+  const h2::HeaderList head = upstream_request(exchange_->request(), exchange_->origin());
+  stream_ = upstream.request(head, body, &exchange_->response_body(), *this);
+  if (stream_ == nullptr) return false;
+  upstream_ = &upstream;
+  exchange_->sent();
+  return true;
+}
+
+void H2Backend::fail(const Error& error) {
+  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->fail(error);
+}
+
+// ---- The stream's side ----
+
+void H2Backend::on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
+                           bool oversized) {
+  if (oversized) {
+    fail({.source = ErrorSource::backend,
+          .status = 502,
+          .reason = fmt::format("backend {}: response header too large", endpoint_.name())});
+    return stream.reset(h2::ErrorCode::cancel);
+  }
+  switch (kind) {
+    case h2::HeadersKind::interim: return exchange_->interim(client_response(headers, "2"));
+    case h2::HeadersKind::response: return exchange_->respond(client_response(headers, "2"), !end_stream);
+    case h2::HeadersKind::trailers: return exchange_->set_response_trailers(sanitize_trailers(headers));
+    case h2::HeadersKind::request: return;
+  }
+}
+
+const h2::HeaderList* H2Backend::trailers(h2::Stream&) { return exchange_->request_trailers(); }
+
+void H2Backend::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) {
+  stream_ = nullptr;
+  upstream_->stream_over();
+  if (exchange_ == nullptr) return;
+  if (stream.remote_ended()) {
+    // The response is whole. A backend that resets a request whose answer it has given wants no more of it (RFC 9113 §8.1).
+    if (!stream.local_ended()) exchange_->request_body().close();
+    return;
+  }
+  const bool refused = code == h2::ErrorCode::refused_stream;
+  const std::string why = by_peer || upstream_->end_reason().empty()
+                              ? fmt::format("stream reset: {}", h2::to_string(code))
+                              : upstream_->end_reason();
+  fail({.source = ErrorSource::backend,
+        .status = refused ? 503 : 502,
+        .reason = fmt::format("backend {}: {}", endpoint_.name(), why),
+        .retry_safe = refused,
+        .code = by_peer && code != h2::ErrorCode::no_error ? code : h2::ErrorCode::internal_error});
+}
+
+// ---- The endpoint ----
+
+H2Endpoint::H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
+    : Endpoint(std::move(dialer)), worker_(worker), limits_(limits) {}
+
+H2Endpoint::~H2Endpoint() = default;
+
+std::unique_ptr<Backend> H2Endpoint::make_backend() { return std::make_unique<H2Backend>(*this); }
+
+bool H2Endpoint::send(H2Backend& backend) {
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    if (upstreams_[i].can_carry() && backend.send_on(upstreams_[i])) return true;
+  }
+  return false;
+}
+
+void H2Endpoint::serve(H2Backend& backend) {
+  // Who waits already comes first.
+  if (waiting_.empty() && send(backend)) return;
+  waiting_.push_back(&backend);
+  dial_if_needed();
+}
+
+void H2Endpoint::forget(H2Backend& backend) { std::erase(waiting_, &backend); }
+
+void H2Endpoint::serve_waiting() {
+  while (!waiting_.empty()) {
+    H2Backend* backend = waiting_.front();
+    if (!send(*backend)) break;
+    waiting_.pop_front();
+  }
+  dial_if_needed();
+}
+
+void H2Endpoint::dial_if_needed() {
+  if (waiting_.size() <= dialing_ * kWaitersADial || upstreams_.size() >= limits_.max_connections) return;
+  std::string why;
+  std::unique_ptr<Transport> transport = dialer_.dial(why);
+  if (transport == nullptr) {
+    return fail_waiting({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
+  }
+  ++dialing_;
+  worker_.stats.upstream_connections_opened.add();
+  worker_.stats.upstream_connections_open.add();
+  upstreams_.add(std::make_unique<H2Upstream>(worker_, std::move(transport), limits_, name(),
+                                               static_cast<H2Upstream::Owner&>(*this)));
+}
+
+// Fails those who would have had a stream on the connection that could not be opened. While others carry, they wait on.
+void H2Endpoint::fail_waiting(const Error& error) {
+  if (upstreams_.size() > dialing_) return;
+  const auto share = static_cast<std::ptrdiff_t>((waiting_.size() + dialing_) / (dialing_ + 1));
+  // Taken out first: who fails may come to wait again, once.
+  const std::vector<H2Backend*> failing(waiting_.begin(), waiting_.begin() + share);
+  waiting_.erase(waiting_.begin(), waiting_.begin() + share);
+  for (H2Backend* backend : failing) backend->fail(error);
+}
+
+void H2Endpoint::on_upstream_open() {
+  --dialing_;
+  serve_waiting();
+}
+
+void H2Endpoint::on_upstream_end(H2Upstream& upstream, const Error* open_failure) {
+  worker_.stats.upstream_connections_open.sub();
+  worker_.turn_end.bury(upstreams_.release(upstream));
+  if (open_failure != nullptr) {
+    --dialing_;
+    worker_.stats.upstream_connections_failed.add();
+    worker_.log.warning("upstream", "{}", open_failure->reason);
+    dialer_.on_failure();
+    fail_waiting(*open_failure);
+  }
+  dial_if_needed();
+}
+
+}  // namespace gateway

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string_view>
+
+#include "gateway/exchange.h"
+#include "gateway/owned_set.h"
+#include "gateway/upstream/endpoint.h"
+#include "gateway/upstream/h2_upstream.h"
+#include "gateway/worker_parts.h"
+#include "h2/stream.h"
+
+namespace gateway {
+
+class H2Backend;
+
+/// An endpoint that speaks HTTP/2: few connections, each for as many streams as its peer bears.
+class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
+ public:
+  H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer);
+  ~H2Endpoint() override;
+  std::unique_ptr<Backend> make_backend() override;
+
+ private:
+  friend class H2Backend;
+  void serve(H2Backend& backend);
+  void forget(H2Backend& backend);
+  bool send(H2Backend& backend);
+  void serve_waiting();
+  void dial_if_needed();
+  void fail_waiting(const Error& error);
+  void on_upstream_open() override;
+  void on_upstream_ready() override { serve_waiting(); }
+  void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
+
+  const WorkerParts& worker_;
+  const EndpointLimits limits_;
+  OwnedSet<H2Upstream> upstreams_;
+  std::deque<H2Backend*> waiting_;
+  std::size_t dialing_ = 0;
+};
+
+/// An exchange on a stream of a shared HTTP/2 connection, or waiting for one.
+class H2Backend final : public Backend, private h2::StreamEvents {
+ public:
+  explicit H2Backend(H2Endpoint& endpoint) : endpoint_(endpoint), active_(endpoint) {}
+  void start(Exchange& exchange) override;
+  void give_up() override;
+  std::string_view name() const override { return endpoint_.name(); }
+
+ private:
+  friend class H2Endpoint;
+  /// Opens its stream on `upstream`; false when it cannot.
+  bool send_on(H2Upstream& upstream);
+  void fail(const Error& error);
+  void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
+                  bool oversized) override;
+  const h2::HeaderList* trailers(h2::Stream& stream) override;
+  void on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) override;
+
+  H2Endpoint& endpoint_;
+  const Active active_;
+  Exchange* exchange_ = nullptr;
+  H2Upstream* upstream_ = nullptr;
+  h2::Stream* stream_ = nullptr;
+};
+
+}  // namespace gateway

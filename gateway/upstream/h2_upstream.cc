@@ -1,0 +1,84 @@
+#include "gateway/upstream/h2_upstream.h"
+
+#include <fmt/core.h>
+
+#include "gateway/log.h"
+#include "gateway/stats.h"
+
+namespace gateway {
+
+H2Upstream::H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport, const EndpointLimits& limits,
+                       std::string_view endpoint, Owner& owner)
+    : worker_(worker),
+      limits_(limits),
+      endpoint_(endpoint),
+      owner_(owner),
+      deadline_(worker.loop, [this] { on_deadline(); }),
+      connection_(worker.connection_parts(), std::move(transport), h2::Role::client, limits.session, limits.stall, *this,
+                  *this) {
+  deadline_.set(limits_.connect);
+}
+
+h2::Stream* H2Upstream::request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body,
+                                h2::StreamEvents& events) {
+  h2::Stream* stream = connection_.session().request(head, body, response_body, events);
+  if (stream != nullptr) {
+    deadline_.clear();
+    connection_.write_soon();
+  }
+  return stream;
+}
+
+void H2Upstream::stream_over() {
+  if (connection_.ended()) return;
+  // The stream that ends is counted until its closing call has returned.
+  if (connection_.session().open_streams() <= 1) deadline_.set(limits_.connection_idle);
+  owner_.on_upstream_ready();
+}
+
+void H2Upstream::release(h2::Stream& stream) {
+  stream.set_events(this);
+  stream.set_inbound(nullptr);
+  stream.reset(h2::ErrorCode::cancel);
+}
+
+void H2Upstream::on_request(h2::Stream& stream, h2::HeaderList&&, bool, bool) {
+  // A client session announces that it takes no pushes; the session refuses them before.
+  stream.reset(h2::ErrorCode::refused_stream);
+}
+
+void H2Upstream::on_goaway(const h2::GoAway& goaway) {
+  worker_.log.info("upstream", "{}: GOAWAY {} {}", endpoint_, h2::to_string(goaway.code), goaway.debug_data);
+}
+
+void H2Upstream::on_connection_open() {
+  if (connection_.transport().secure() && connection_.transport().alpn() != "h2") {
+    return connection_.abort("the backend does not speak h2 (ALPN)");
+  }
+  is_open_ = true;
+  deadline_.set(limits_.connection_idle);
+  owner_.on_upstream_open();
+}
+
+void H2Upstream::on_deadline() {
+  if (is_open_) return connection_.terminate(h2::ErrorCode::no_error, "idle");
+  worker_.stats.count_timeout(Timeout::connect);
+  connect_expired_ = true;
+  connection_.abort("took too long");
+}
+
+void H2Upstream::on_connection_end(std::string_view reason) {
+  deadline_.clear();
+  end_reason_ = reason.empty() ? "connection closed" : reason;
+  if (is_open_) {
+    if (!reason.empty()) worker_.log.info("upstream", "{}: connection ended: {}", endpoint_, reason);
+    return owner_.on_upstream_end(*this, nullptr);
+  }
+  const Error error{.source = connect_expired_ ? ErrorSource::timeout : ErrorSource::endpoint,
+                    .status = connect_expired_ ? 504 : 502,
+                    .reason = fmt::format("connect to {}: {}", endpoint_, end_reason_),
+                    .retry_safe = true};
+  owner_.on_upstream_end(*this, &error);
+}
+
+}  // namespace gateway

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/error.h"
+#include "gateway/h2_connection.h"
+#include "gateway/upstream/endpoint.h"
+#include "gateway/worker_parts.h"
+#include "h2/stream.h"
+
+namespace gateway {
+
+/// One HTTP/2 connection to a backend, shared by the streams of many clients. Confined to its worker's thread.
+class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner, private h2::StreamEvents {
+ public:
+  class Owner {
+   public:
+    /// Once, before anything else.
+    virtual void on_upstream_open() = 0;
+    /// Another stream may be possible: its peer raised its limit, or a stream ended.
+    virtual void on_upstream_ready() = 0;
+    /// Over; bury it. `open_failure` says why it could not be opened, null if it was open.
+    virtual void on_upstream_end(H2Upstream& upstream, const Error* open_failure) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport, const EndpointLimits& limits,
+             std::string_view endpoint, Owner& owner);
+
+  /// Open, and its peer bears another stream.
+  bool can_carry() { return is_open_ && !connection_.ended() && connection_.session().can_open(); }
+  /// Opens a stream. Null when it cannot.
+  h2::Stream* request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);
+  /// A stream of it has ended.
+  void stream_over();
+  /// Nobody waits for `stream` any more: resets it, and counts it until it has ended.
+  void release(h2::Stream& stream);
+  /// Why it ended, in words.
+  const std::string& end_reason() const { return end_reason_; }
+
+  std::size_t slot = 0;  // in its owner's set
+
+ private:
+  void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
+  void on_goaway(const h2::GoAway& goaway) override;
+  void on_settings() override { owner_.on_upstream_ready(); }
+  void on_wants_write() override { connection_.write_soon(); }
+  void on_connection_open() override;
+  void on_connection_fed() override {}
+  void on_connection_end(std::string_view reason) override;
+  void on_headers(h2::Stream&, h2::HeadersKind, h2::HeaderList&&, bool, bool) override {}
+  const h2::HeaderList* trailers(h2::Stream&) override { return nullptr; }
+  void on_closed(h2::Stream&, h2::ErrorCode, bool) override { stream_over(); }
+  void on_deadline();
+
+  const WorkerParts& worker_;
+  const EndpointLimits& limits_;
+  const std::string endpoint_;
+  Owner& owner_;
+  Deadline deadline_;  // to be open; then, without a stream, to be used
+  std::string end_reason_;
+  bool is_open_ = false;
+  bool connect_expired_ = false;
+  H2Connection connection_;  // last: closing its session ends the streams
+};
+
+}  // namespace gateway

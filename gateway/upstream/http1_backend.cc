@@ -1,0 +1,95 @@
+#include "gateway/upstream/http1_backend.h"
+
+#include <algorithm>
+
+#include "gateway/exchange.h"
+#include "gateway/log.h"
+#include "gateway/stats.h"
+#include "gateway/worker_parts.h"
+
+namespace gateway {
+
+// ---- The exchange's side ----
+
+void Http1Backend::start(Exchange& exchange) {
+  exchange_ = &exchange;
+  endpoint_.serve(*this);
+}
+
+void Http1Backend::give_up() {
+  exchange_ = nullptr;
+  if (connection_ != nullptr) {
+    std::exchange(connection_, nullptr)->abandon();
+  } else {
+    endpoint_.forget(*this);
+  }
+}
+
+// ---- The endpoint ----
+
+Http1Endpoint::Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
+    : Endpoint(std::move(dialer)), worker_(worker), limits_(limits) {}
+
+Http1Endpoint::~Http1Endpoint() = default;
+
+std::unique_ptr<Backend> Http1Endpoint::make_backend() { return std::make_unique<Http1Backend>(*this); }
+
+void Http1Endpoint::serve(Http1Backend& backend) {
+  if (!idle_.empty()) {
+    Http1Connection* connection = idle_.back();
+    idle_.pop_back();
+    backend.connection_ = connection;
+    connection->carry(*backend.exchange_, backend);
+    return;
+  }
+  waiting_.push_back(&backend);
+  if (dialing_ < waiting_.size() && connections_.size() < limits_.max_connections) dial();
+}
+
+void Http1Endpoint::forget(Http1Backend& backend) { std::erase(waiting_, &backend); }
+
+void Http1Endpoint::dial() {
+  std::string why;
+  std::unique_ptr<Transport> transport = dialer_.dial(why);
+  if (transport == nullptr) {
+    return fail_first({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
+  }
+  ++dialing_;
+  worker_.stats.upstream_connections_opened.add();
+  worker_.stats.upstream_connections_open.add();
+  connections_.add(std::make_unique<Http1Connection>(worker_, std::move(transport), limits_, name(),
+                                                     static_cast<Http1Connection::Owner&>(*this)));
+}
+
+void Http1Endpoint::fail_first(const Error& error) {
+  if (waiting_.empty()) return;
+  Http1Backend* backend = waiting_.front();
+  waiting_.pop_front();
+  backend->exchange_->fail(error);
+}
+
+void Http1Endpoint::on_connection_idle(Http1Connection& connection) {
+  if (!connection.was_used()) --dialing_;
+  idle_.push_back(&connection);
+  if (waiting_.empty()) return;
+  Http1Backend* backend = waiting_.front();
+  waiting_.pop_front();
+  serve(*backend);
+}
+
+void Http1Endpoint::on_connection_end(Http1Connection& connection, const Error* open_failure) {
+  worker_.stats.upstream_connections_open.sub();
+  std::erase(idle_, &connection);
+  worker_.turn_end.bury(connections_.release(connection));
+  if (open_failure != nullptr) {
+    --dialing_;
+    worker_.stats.upstream_connections_failed.add();
+    worker_.log.warning("upstream", "{}", open_failure->reason);
+    dialer_.on_failure();
+    fail_first(*open_failure);
+  }
+  // Who waited for this connection to come free needs another one.
+  if (dialing_ < waiting_.size() && connections_.size() < limits_.max_connections) dial();
+}
+
+}  // namespace gateway
