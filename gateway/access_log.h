@@ -20,7 +20,7 @@ class Log;
 
 /// What the access log says of one exchange. The views are borrowed for the call of AccessLog::record().
 struct AccessRecord {
-  /// What `exchange` knows of itself at `now`, the loop's time. Views borrow from it.
+  /// What `exchange` knows of itself at `now`. Views borrow from it.
   static AccessRecord of(const Exchange& exchange, std::chrono::steady_clock::time_point now);
 
   std::chrono::system_clock::time_point time;  // when the request came

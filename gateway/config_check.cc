@@ -33,20 +33,24 @@ void check_clusters(const Config& config, Mistakes& mistakes) {
   for (const ClusterConfig& cluster : config.clusters) {
     if (cluster.name.empty()) continue;
     const auto [first, is_new] = taken.emplace(cluster.name, &cluster.place);
-    if (!is_new) {
-      mistakes.error(cluster.place,
-                     fmt::format("cluster.name \"{}\" is taken by the cluster {}; choose another name",
-                                 cluster.name, back_to(*first->second, cluster.place)));
-      continue;
-    }
+    if (is_new) continue;
+    mistakes.error(cluster.place,
+                   fmt::format("cluster.name \"{}\" is taken by the cluster {}; choose another name",
+                               cluster.name, back_to(*first->second, cluster.place)));
+  }
+}
+
+// Only of use where nothing else is wrong: a route with a mistake may have been meant for the cluster.
+void warn_of_unused_clusters(const Config& config, Mistakes& mistakes) {
+  if (mistakes.has_errors()) return;
+  for (const ClusterConfig& cluster : config.clusters) {
     const bool used = std::any_of(config.routes.begin(), config.routes.end(),
                                   [&](const RouteConfig& route) { return route.cluster == cluster.name; });
-    if (!used) {
-      mistakes.warn(cluster.place,
-                    fmt::format("no route leads to cluster \"{}\"; add a [[route]] with cluster = "
-                                "\"{}\", or remove the cluster",
-                                cluster.name, cluster.name));
-    }
+    if (used) continue;
+    mistakes.warn(cluster.place,
+                  fmt::format("no route leads to cluster \"{}\"; add a [[route]] with cluster = "
+                              "\"{}\", or remove the cluster",
+                              cluster.name, cluster.name));
   }
 }
 
@@ -56,8 +60,9 @@ void check_cluster_of(const RouteConfig& route, const Config& config, Mistakes& 
   const auto has = [&](std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  // A cluster whose own name has a mistake may be the one that is meant.
-  if (route.cluster.empty() || has(route.cluster) || has("")) return;
+  if (route.cluster.empty() || has(route.cluster)) return;
+  // A cluster whose own name, or its whole table, has a mistake may be the one that is meant.
+  if (has("") || (names.empty() && mistakes.has_errors())) return;
   const std::string_view near = nearest_word(route.cluster, names);
   const std::string right = names.empty()  ? "add a [[cluster]] of that name"
                             : near.empty() ? fmt::format("the clusters are {}", fmt::join(names, ", "))
@@ -194,6 +199,7 @@ void check_config(const Config& config, Mistakes& mistakes) {
   check_routes(config, mistakes);
   check_tls(config, mistakes);
   check_log(config.log, mistakes);
+  warn_of_unused_clusters(config, mistakes);
 }
 
 void check_ports(const Config& config, Mistake::Severity severity, Mistakes& mistakes) {

@@ -33,7 +33,7 @@ void TableReader::wrong(std::string_view key, std::string_view what) {
 }
 
 const ConfigNode* TableReader::ask(std::string_view key) {
-  asked_.emplace_back(key);
+  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
   reading_.asked.insert(full(key));
   return node_.find(key);
 }
@@ -121,7 +121,7 @@ bool TableReader::string(std::string_view key, std::string& out) {
   const auto* value = get<std::string>(key, "a string in quotes");
   if (value == nullptr) return false;
   if (value->empty()) {
-    wrong(key, "is empty; leave it out or give it a value");
+    wrong(key, "is empty; give it a value");
     return false;
   }
   out = *value;
@@ -178,7 +178,7 @@ bool TableReader::strings(std::string_view key, Single single, std::vector<Text>
 }
 
 const ConfigNode* TableReader::table(std::string_view key) {
-  if (get<ConfigNode::Table>(key, fmt::format("a table, like [{0}] or {0} = {{ … }}", full(key))) ==
+  if (get<ConfigNode::Table>(key, fmt::format("a table, like [{}] or {} = {{ ... }}", full(key), key)) ==
       nullptr) {
     return nullptr;
   }
@@ -201,20 +201,25 @@ std::vector<const ConfigNode*> TableReader::tables(std::string_view key) {
   return result;
 }
 
-bool TableReader::require(std::string_view key, std::string_view example) {
-  if (node_.find(key) != nullptr) return true;
-  reading_.mistakes.error(node_.place, fmt::format("{} is missing; write {}", full(key), example));
-  return false;
+void TableReader::require(std::string_view key, std::string_view example) {
+  if (node_.find(key) == nullptr) missing_.push_back({std::string(key), std::string(example)});
 }
 
 void TableReader::finish() {
   const std::vector<std::string_view> known(asked_.begin(), asked_.end());
+  bool misspelt = false;
   for (const auto& entry : std::get<ConfigNode::Table>(node_.value)) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     const std::string_view near = nearest_word(entry.key, known);
+    misspelt |= !near.empty();
     const std::string right = near.empty() ? fmt::format("the keys here are {}", fmt::join(known, ", "))
                                            : fmt::format("did you mean \"{}\"?", near);
     reading_.mistakes.error(entry.place, fmt::format("unknown key \"{}\"; {}", full(entry.key), right));
+  }
+  if (misspelt) return;
+  for (const Missing& missing : missing_) {
+    reading_.mistakes.error(node_.place,
+                            fmt::format("{} is missing; write {}", full(missing.key), missing.example));
   }
 }
 

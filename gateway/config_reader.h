@@ -72,8 +72,10 @@ class TableReader {
 
   /// Asks for a key without reading it; null if absent.
   const ConfigNode* ask(std::string_view key);
-  /// A mistake if `key` is absent; `example` says what would be right: `name = "app"`.
-  bool require(std::string_view key, std::string_view example);
+  /// A mistake in finish() if `key` is absent; `example` says what would be right: `name = "app"`.
+  void require(std::string_view key, std::string_view example);
+  /// Makes mistakes of unknown keys and of missing ones. A misspelt key speaks for the missing ones too: one
+  /// slip, one line.
   void finish();
 
   /// Where the value of `key` stands, or the table if the key is absent.
@@ -90,10 +92,16 @@ class TableReader {
   template <typename T>
   const T* get(std::string_view key, std::string_view expected);
 
+  struct Missing {
+    std::string key;
+    std::string example;
+  };
+
   ConfigReading& reading_;
   const ConfigNode& node_;
   const std::string name_;
   std::vector<std::string> asked_;
+  std::vector<Missing> missing_;
 };
 
 /// `path` made absolute, relative to `directory`. Nothing is resolved: links may change while the gateway

@@ -28,9 +28,12 @@ bool read_host_port(TableReader& table, std::string_view key, const Text& text, 
   return true;
 }
 
-bool none(const ConfigNode* tables) {
-  const auto* array = tables == nullptr ? nullptr : std::get_if<ConfigNode::Array>(&tables->value);
-  return tables == nullptr || (array != nullptr && array->empty());
+// [[key]] at least once.
+void require_tables(TableReader& document, std::string_view key, std::string_view example) {
+  document.require(key, example);
+  const ConfigNode* node = document.ask(key);
+  const auto* array = node == nullptr ? nullptr : std::get_if<ConfigNode::Array>(&node->value);
+  if (array != nullptr && array->empty()) document.wrong(key, fmt::format("is empty; write {}", example));
 }
 
 // An address to listen on: of this machine, so it needs no look-up.
@@ -217,10 +220,7 @@ RouteConfig read_route(ConfigReading& reading, const ConfigNode& node) {
 }  // namespace
 
 void read_listeners(TableReader& document, Config& config) {
-  if (none(document.ask("listener"))) {
-    document.reading().mistakes.error(
-        document.place(), fmt::format("there is no listener; write [[listener]] with {}", kListenExample));
-  }
+  require_tables(document, "listener", fmt::format("[[listener]] with {}", kListenExample));
   for (const ConfigNode* node : document.tables("listener")) {
     TableReader table(document.reading(), *node, "listener");
     ListenerConfig listener;
@@ -239,11 +239,7 @@ void read_clusters(TableReader& document, Config& config) {
 }
 
 void read_routes(TableReader& document, Config& config) {
-  if (none(document.ask("route"))) {
-    document.reading().mistakes.error(
-        document.place(),
-        "there is no route; write [[route]] with host = \"*\", path = \"/\" and cluster = \"app\"");
-  }
+  require_tables(document, "route", "[[route]] with host = \"*\", path = \"/\" and cluster = \"app\"");
   for (const ConfigNode* node : document.tables("route")) {
     config.routes.push_back(read_route(document.reading(), *node));
   }

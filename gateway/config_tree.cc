@@ -48,7 +48,7 @@ std::string_view remedy(std::string_view description) {
   if (about("redefine") || about("duplicate") || about("already"))
     return "write each key and each [table] once";
   if (about("string")) return "put text between quotes that open and close on the same line";
-  if (about("table")) return "write [table], [[table]] or key = { … }, closed on the same line";
+  if (about("table")) return "write [table], [[table]] or key = { ... }, closed on the same line";
   return "write one key = value a line, text in quotes";
 }
 

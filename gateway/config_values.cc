@@ -99,7 +99,8 @@ std::string_view nearest_word(std::string_view typed, std::span<const std::strin
   for (const std::string_view word : words) {
     if (word.size() > kLongest) continue;
     const std::size_t d = distance(typed, word);
-    if (d < least && d <= std::max<std::size_t>(1, std::max(word.size(), typed.size()) / 3)) {
+    const std::size_t length = std::max(word.size(), typed.size());
+    if (d < least && d < length && d <= std::max<std::size_t>(1, length / 3)) {
       least = d;
       best = word;
     }

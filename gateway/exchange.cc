@@ -27,6 +27,7 @@ Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& 
                    bool request_has_body, RequestOrigin origin)
     : parts_(parts),
       client_(client),
+      group_(group),
       request_(std::move(request)),
       origin_(std::move(origin)),
       request_has_body_(request_has_body),
@@ -35,13 +36,9 @@ Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& 
       response_meter_(parts.loop),
       request_body_(parts.pool, group,
                     {pool::Direction::request, pool::Urgency::invite, parts.bounds.doorbell, parts.bounds.max_pipe_blocks}),
-      response_body_(parts.pool, group,
-                     {pool::Direction::response, pool::Urgency::leave, parts.bounds.doorbell, parts.bounds.max_pipe_blocks}),
       deadline_(parts.loop, [this] { on_deadline(); }) {
   request_body_.set_watcher(&request_meter_);
-  response_body_.set_watcher(&response_meter_);
-  // The client is there to take the response from the start; who takes the request is not known yet.
-  response_body_.accept();
+  renew_response_body();
   if (!request_has_body_) request_body_.finish();
 }
 
@@ -82,10 +79,19 @@ void Exchange::end(std::string_view reason) {
   deadline_.clear();
   drop_backend();
   request_body_.close();
-  response_body_.close();
+  response_body_->close();
 }
 
 // ---- For its backend ----
+
+void Exchange::renew_response_body() {
+  response_body_.emplace(parts_.pool, group_,
+                         pool::Pipe::Terms{pool::Direction::response, pool::Urgency::leave, parts_.bounds.doorbell,
+                                           parts_.bounds.max_pipe_blocks});
+  response_body_->set_watcher(&response_meter_);
+  // The client is there to take the response from the start; who takes the request is not known yet.
+  response_body_->accept();
+}
 
 void Exchange::use(std::unique_ptr<Backend> backend) {
   endpoint_ = backend->name();
@@ -120,6 +126,8 @@ void Exchange::fail(const Error& error) {
   const bool may_retry = error.retry_safe && !retried_ && state_ != ExchangeState::responding &&
                          request_body_.bytes_out() == 0;
   drop_backend();
+  // What the backend left in the pipe of a response that has not begun is of no use to the next one.
+  if (state_ != ExchangeState::responding) renew_response_body();
   if (!may_retry) return fail_client(error);
   retried_ = true;
   if (state_ != ExchangeState::waiting) follow(ExchangeState::waiting);
@@ -130,7 +138,7 @@ void Exchange::fail_client(const Error& error) {
   end_reason_ = error.reason;
   if (state_ != ExchangeState::responding) return use(parts_.backends.answer(*this, error));
   follow(ExchangeState::failed);
-  response_body_.fail();
+  response_body_->fail();
   client_.on_failed(error);
 }
 
@@ -184,7 +192,7 @@ void Exchange::on_deadline() {
     return arm();
   } else if (is_stalled(request_body_, request_meter_)) {
     error.reason = text("stalled request holds memory that others wait for", parts_.timeouts.stall);
-  } else if (is_stalled(response_body_, response_meter_)) {
+  } else if (is_stalled(*response_body_, response_meter_)) {
     error.reason = text("stalled response holds memory that others wait for", parts_.timeouts.stall);
   } else {
     return arm();

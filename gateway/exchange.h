@@ -125,7 +125,7 @@ class Exchange {
   bool request_has_body() const { return request_has_body_; }
   const RequestOrigin& origin() const { return origin_; }
   pool::Pipe& request_body() { return request_body_; }
-  pool::Pipe& response_body() { return response_body_; }
+  pool::Pipe& response_body() { return *response_body_; }
   /// Trailers of the request; valid once request_body().drained(). Null: none.
   const h2::HeaderList* request_trailers() const;
   /// The request head has left for the backend.
@@ -151,10 +151,11 @@ class Exchange {
   Duration waited_for_backend() const;
   Duration paused_for_blocks() const { return request_meter_.waited() + response_meter_.waited(); }
   std::uint64_t bytes_from_client() const { return request_body_.bytes_in(); }
-  std::uint64_t bytes_to_client() const { return response_body_.bytes_out(); }
+  std::uint64_t bytes_to_client() const { return response_body_->bytes_out(); }
 
  private:
   void follow(ExchangeState next);
+  void renew_response_body();
   void use(std::unique_ptr<Backend> backend);
   void drop_backend();
   void fail_client(const Error& error);
@@ -170,6 +171,7 @@ class Exchange {
 
   const Parts parts_;
   ExchangeClient& client_;
+  pool::TurnGroup& group_;
   h2::HeaderList request_;
   h2::HeaderList request_trailers_;
   h2::HeaderList response_;
@@ -189,7 +191,7 @@ class Exchange {
   PipeMeter request_meter_;
   PipeMeter response_meter_;
   pool::Pipe request_body_;
-  pool::Pipe response_body_;
+  std::optional<pool::Pipe> response_body_;  // another one for each backend that is asked
   Deadline deadline_;
   std::unique_ptr<Backend> backend_;  // last: its destructor unsets itself from the pipes
 };

@@ -15,6 +15,7 @@ namespace gateway {
 
 /// One HTTP/2 connection, towards a client or a backend: a transport, a session, and the output between them.
 ///
+/// A client on cleartext that does not begin with the preface is answered in HTTP/1.1 that this port speaks h2 only.
 /// It reads into its worker's scratch buffer, so reading never needs a block (rule 2). It writes once at the end of a loop
 /// turn for all that happened in it, and asks the session for more only when the socket took what there was.
 /// A socket that takes nothing for `stall` while others wait for blocks is closed (rule 8).
@@ -61,7 +62,10 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   void on_open_failed(std::string_view reason) override;
   void at_turn_end() override;
   bool write_some();
+  bool speaks_h2(std::span<const std::byte> bytes);
+  void refuse_http1();
   void discard();
+  std::string_view last_reason() const;
   void linger();
   void on_stall();
   void end(std::string_view reason);
@@ -74,8 +78,10 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   h2::Session session_;
   Deadline stall_deadline_;   // armed while the socket takes nothing
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
+  std::size_t preface_left_ = 0;  // bytes of the client's preface (RFC 9113 §3.4) to look for before we speak; cleartext only
   bool is_blocked_ = false;  // the socket took less than there was
   bool ending_ = false;      // the session failed: what is left to write is its GOAWAY
+  bool refused_ = false;     // the client does not speak h2: the session says nothing
   bool ended_ = false;
 };
 

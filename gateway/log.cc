@@ -62,8 +62,9 @@ std::optional<std::uint64_t> LogEdge::pass(Time now) {
 }
 
 struct Log::Sink {
-  // Its thread ends with it, once the queue is empty. A logger does not own it, and queued lines own their
-  // logger.
+  // Writes what is queued and ends the thread before the logger goes, which does not own it.
+  ~Sink() { threads.reset(); }
+
   std::shared_ptr<spdlog::details::thread_pool> threads =
       std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
   std::shared_ptr<spdlog::async_logger> logger =

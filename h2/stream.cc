@@ -65,12 +65,12 @@ void Stream::grant() {
   // come.
   if (session_.role() == Role::server && received_ == 0) return;
 
-  const std::size_t enough = std::max(session_.limits().doorbell, last_grant_ / 2);
+  const std::size_t enough = std::max(session_.limits().doorbell, promised_last_ / 4 * 3);
   if (inbound_->promised() <= enough) {
     const std::size_t room = inbound_->invite();
     if (room >= kSmallestGrant || inbound_->promised() == 0) {
       inbound_->promise(room);
-      if (room > 0) last_grant_ = room;
+      promised_last_ = inbound_->promised();
     }
   }
   const std::int64_t left = window();

@@ -116,7 +116,7 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   bool provoked_ = false;  // its reset was counted against the peer
   bool seen_final_headers_ = false;
   std::int64_t received_ = 0;
-  std::size_t last_grant_ = 0;
+  std::size_t promised_last_ = 0;  // after the last invitation
 };
 
 }  // namespace h2

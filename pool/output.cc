@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace pool {
 namespace {
@@ -39,7 +38,7 @@ void Output::append(std::span<const std::byte> frame_header, Slice slice) {
   const bool is_free = before == Block::kHeadroom || (before > Block::kHeadroom && !slice.block->shared());
   if (is_free) {
     auto* at = const_cast<std::byte*>(slice.bytes.data()) - frame_header.size();
-    std::memcpy(at, frame_header.data(), frame_header.size());
+    std::ranges::copy(frame_header, at);
     slice.bytes = {at, slice.bytes.size() + frame_header.size()};
   } else {
     append(frame_header);

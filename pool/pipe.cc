@@ -52,8 +52,8 @@ void Pipe::drop_unneeded() {
   }
 }
 
-// One block while others wait. Twice as many each time that the consumer has kept pace with a producer that
-// used all.
+// One block while others wait. Twice as many each time that a producer has used as much as its share while the consumer kept
+// pace.
 bool Pipe::may_grow() const {
   return blocks_ == 0 || (blocks_ < target_ && !local_.pool().under_pressure());
 }
@@ -61,10 +61,12 @@ bool Pipe::may_grow() const {
 void Pipe::grow_target() {
   if (local_.pool().under_pressure()) {
     target_ = 1;
-  } else if (used_all_) {
+  } else if (used_ >= target_ * local_.pool().payload()) {
     target_ = std::min(target_ * 2, terms_.max_blocks);
+  } else {
+    return;
   }
-  used_all_ = false;
+  used_ = 0;
 }
 
 // ---- The producer's side ----
@@ -141,7 +143,7 @@ void Pipe::commit(std::size_t n) {
   bytes_in_ += n;
   promised_ -= std::min(promised_, n);
   if (block.full()) ++write_;
-  if (write_ == chunks_.size()) used_all_ = true;
+  used_ += n;
   if (watcher_ != nullptr) watcher_->on_progress();
   if (consumer_ != nullptr) consumer_->on_readable();
 }

@@ -168,7 +168,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   bool accepting_ = false;
   bool closed_ = false;
   bool has_promised_ = false;
-  bool used_all_ = false;  // since the target grew: the producer had no space left
+  std::size_t used_ = 0;   // bytes that came in since the target changed
 };
 
 }  // namespace pool

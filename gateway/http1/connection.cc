@@ -192,8 +192,8 @@ bool Http1Connection::read_some() {
       end(nullptr);
     } else if (result.status == Transport::Status::failed) {
       fail(transport_->error(), was_used_ && !codec_.started());
-    } else if (take_result(codec_.end_of_input()) && exchange_ != nullptr) {
-      fail("closed before it answered", was_used_ && !codec_.started());
+    } else {
+      take_result(codec_.end_of_input());
     }
     return false;
   }
@@ -204,7 +204,7 @@ bool Http1Connection::read_some() {
 bool Http1Connection::take_result(const ResponseCodec::Result& result) {
   if (ended_ || exchange_ == nullptr) return false;
   if (!result.error.empty()) {
-    fail(std::string(result.error), false);
+    fail(std::string(result.error), was_used_ && !codec_.started());
     return false;
   }
   if (!response_done_) return true;

@@ -101,8 +101,10 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::string& why)
     return std::nullopt;
   }
   if (is_name(host)) return HostPort{std::move(host), *port, false};
-  why = host.empty() ? fmt::format("\"{}\" has no host; write it like \"127.0.0.1:{}\"", text, *port)
-                     : fmt::format("\"{}\" is neither a name nor an IP address", host);
+  why = host.empty()
+            ? fmt::format("\"{}\" has no host; write it like \"127.0.0.1:{}\"", text, *port)
+            : fmt::format("\"{}\" is neither a name nor an IP address; write it like \"app.internal:{}\"",
+                          host, *port);
   return std::nullopt;
 }
 

@@ -11,12 +11,14 @@ SocketTransport::SocketTransport(EventLoop& loop, Fd fd, std::string peer)
 }
 
 SocketTransport::SocketTransport(EventLoop& loop, const Address& address)
-    : fd_(start_connect(address, error_)), state_(State::connecting), peer_(ip_text(address)) {
+    : state_(State::connecting), peer_(ip_text(address)) {
+  std::string why;
+  fd_ = start_connect(address, why);
   if (fd_) {
     watcher_.emplace(loop, fd_.get(), event_callback());
     watcher_->want(false, true);
   } else {
-    cannot_begin_.emplace(loop, [this] { fail_open(std::exchange(error_, "")); });
+    cannot_begin_.emplace(loop, [this, why] { fail_open(why); });
     cannot_begin_->set(Duration(-1));
   }
 }

@@ -44,24 +44,30 @@ bool readable(const std::string& path, std::string& why) {
   return false;
 }
 
-int no_passphrase(char*, int, int, void*) {
+/// For OpenSSL, which would ask at the terminal. `asked`, if there is one, is a bool that becomes true.
+int no_passphrase(char*, int, int, void* asked) {
+  if (asked != nullptr) *static_cast<bool*>(asked) = true;
   return -1;
 }
 
-std::string key_error(const std::string& path) {
+KeyPtr read_key(const std::string& path, std::string& why) {
+  const BioPtr file(BIO_new_file(path.c_str(), "r"));
+  bool passphrase = false;
+  KeyPtr key(PEM_read_bio_PrivateKey(file.get(), nullptr, no_passphrase, &passphrase));
+  if (key) return key;
   const unsigned long error = ERR_peek_error();
   const bool no_pem = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  const bool passphrase =
-      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_BAD_PASSWORD_READ;
   std::string reason = take_error();
   if (no_pem || reason == "unsupported") reason = "no private key in PEM form";
   if (passphrase) reason = "the key has a passphrase; give a key without one";
-  return fmt::format("{}: {}", path, reason);
+  why = fmt::format("{}: {}", path, reason);
+  return nullptr;
 }
 
 std::string certificate_error(const std::string& path) {
-  const bool no_pem = ERR_GET_REASON(ERR_peek_error()) == PEM_R_NO_START_LINE;
+  const int code = ERR_GET_REASON(ERR_peek_error());
   const std::string reason = take_error();
+  const bool no_pem = code == PEM_R_NO_START_LINE || code == X509_R_NO_CERTIFICATE_OR_CRL_FOUND;
   return fmt::format("{}: {}", path, no_pem ? "no certificate in PEM form" : reason);
 }
 
@@ -74,12 +80,8 @@ bool use_pair(SSL_CTX* context, const TlsServerContext::KeyPair& pair, std::set<
     return false;
   }
   X509* certificate = SSL_CTX_get0_certificate(context);
-  const BioPtr file(BIO_new_file(pair.key.c_str(), "r"));
-  const KeyPtr key(PEM_read_bio_PrivateKey(file.get(), nullptr, no_passphrase, nullptr));
-  if (!key) {
-    why = key_error(pair.key);
-    return false;
-  }
+  const KeyPtr key = read_key(pair.key, why);
+  if (!key) return false;
   if (X509_check_private_key(certificate, key.get()) != 1) {
     why = fmt::format("key {} does not match certificate {}", pair.key, pair.certificate);
     ERR_clear_error();
@@ -91,7 +93,7 @@ bool use_pair(SSL_CTX* context, const TlsServerContext::KeyPair& pair, std::set<
     return false;
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) == 1) return true;
-  why = key_error(pair.key);
+  why = fmt::format("{}: {}", pair.key, take_error());
   return false;
 }
 

@@ -27,9 +27,9 @@ class TlsServerContext {
     std::string key;          // a PEM file, without a passphrase
   };
   struct Options {
-    std::vector<KeyPair> key_pairs;  // at least one; at most one for each kind of key (ECDSA, RSA)
+    std::vector<KeyPair> key_pairs{};  // at least one; at most one for each kind of key (ECDSA, RSA)
     /// Best first. A client that offers others only gets the alert no_application_protocol (RFC 7301 §3.2).
-    std::vector<std::string> alpn;
+    std::vector<std::string> alpn{};
     bool require_alpn = false;  // a client that offers nothing gets that alert too
   };
 
@@ -52,10 +52,10 @@ class TlsServerContext {
 class TlsClientContext {
  public:
   struct Options {
-    bool verify = true;       // the chain, and the name (RFC 9110 §4.3.4)
-    std::string ca_file;      // PEM; "": the system's store
-    std::string server_name;  // for SNI and to verify; "": the name that each connection is made with
-    std::vector<std::string> alpn;
+    bool verify = true;         // the chain, and the name (RFC 9110 §4.3.4)
+    std::string ca_file{};      // PEM; "": the system's store
+    std::string server_name{};  // for SNI and to verify; "": the name that each connection is made with
+    std::vector<std::string> alpn{};
   };
 
   /// As TlsServerContext::make().

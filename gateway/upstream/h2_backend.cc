@@ -104,6 +104,12 @@ bool H2Endpoint::send(H2Backend& backend) {
   return false;
 }
 
+std::size_t H2Endpoint::unsettled() const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) count += upstreams_[i].is_settled() ? 0 : 1;
+  return count;
+}
+
 void H2Endpoint::serve(H2Backend& backend) {
   // Who waits already comes first.
   if (waiting_.empty() && send(backend)) return;
@@ -123,13 +129,12 @@ void H2Endpoint::serve_waiting() {
 }
 
 void H2Endpoint::dial_if_needed() {
-  if (waiting_.size() <= dialing_ * kWaitersADial || upstreams_.size() >= limits_.max_connections) return;
+  if (waiting_.size() <= unsettled() * kWaitersADial || upstreams_.size() >= limits_.max_connections) return;
   std::string why;
   std::unique_ptr<Transport> transport = dialer_.dial(why);
   if (transport == nullptr) {
     return fail_waiting({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
   }
-  ++dialing_;
   worker_.stats.upstream_connections_opened.add();
   worker_.stats.upstream_connections_open.add();
   upstreams_.add(std::make_unique<H2Upstream>(worker_, std::move(transport), limits_, name(),
@@ -138,24 +143,19 @@ void H2Endpoint::dial_if_needed() {
 
 // Fails those who would have had a stream on the connection that could not be opened. While others carry, they wait on.
 void H2Endpoint::fail_waiting(const Error& error) {
-  if (upstreams_.size() > dialing_) return;
-  const auto share = static_cast<std::ptrdiff_t>((waiting_.size() + dialing_) / (dialing_ + 1));
+  const std::size_t others = unsettled();
+  if (upstreams_.size() > others) return;
+  const auto share = static_cast<std::ptrdiff_t>((waiting_.size() + others) / (others + 1));
   // Taken out first: who fails may come to wait again, once.
   const std::vector<H2Backend*> failing(waiting_.begin(), waiting_.begin() + share);
   waiting_.erase(waiting_.begin(), waiting_.begin() + share);
   for (H2Backend* backend : failing) backend->fail(error);
 }
 
-void H2Endpoint::on_upstream_open() {
-  --dialing_;
-  serve_waiting();
-}
-
 void H2Endpoint::on_upstream_end(H2Upstream& upstream, const Error* open_failure) {
   worker_.stats.upstream_connections_open.sub();
   worker_.turn_end.bury(upstreams_.release(upstream));
   if (open_failure != nullptr) {
-    --dialing_;
     worker_.stats.upstream_connections_failed.add();
     worker_.log.warning("upstream", "{}", open_failure->reason);
     dialer_.on_failure();

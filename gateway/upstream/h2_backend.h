@@ -27,10 +27,10 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   void serve(H2Backend& backend);
   void forget(H2Backend& backend);
   bool send(H2Backend& backend);
+  std::size_t unsettled() const;
   void serve_waiting();
   void dial_if_needed();
   void fail_waiting(const Error& error);
-  void on_upstream_open() override;
   void on_upstream_ready() override { serve_waiting(); }
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 
@@ -38,7 +38,6 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   const EndpointLimits limits_;
   OwnedSet<H2Upstream> upstreams_;
   std::deque<H2Backend*> waiting_;
-  std::size_t dialing_ = 0;
 };
 
 /// An exchange on a stream of a shared HTTP/2 connection, or waiting for one.

@@ -22,17 +22,16 @@ H2Upstream::H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> tra
 h2::Stream* H2Upstream::request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body,
                                 h2::StreamEvents& events) {
   h2::Stream* stream = connection_.session().request(head, body, response_body, events);
-  if (stream != nullptr) {
-    deadline_.clear();
-    connection_.write_soon();
-  }
+  if (stream == nullptr) return nullptr;
+  if (is_settled_) deadline_.clear();
+  connection_.write_soon();
   return stream;
 }
 
 void H2Upstream::stream_over() {
   if (connection_.ended()) return;
   // The stream that ends is counted until its closing call has returned.
-  if (connection_.session().open_streams() <= 1) deadline_.set(limits_.connection_idle);
+  if (is_settled_ && connection_.session().open_streams() <= 1) deadline_.set(limits_.connection_idle);
   owner_.on_upstream_ready();
 }
 
@@ -56,12 +55,19 @@ void H2Upstream::on_connection_open() {
     return connection_.abort("the backend does not speak h2 (ALPN)");
   }
   is_open_ = true;
-  deadline_.set(limits_.connection_idle);
-  owner_.on_upstream_open();
+  owner_.on_upstream_ready();
+}
+
+void H2Upstream::on_settings() {
+  if (!is_settled_) {
+    is_settled_ = true;
+    deadline_.set(connection_.session().open_streams() == 0 ? limits_.connection_idle : Duration::zero());
+  }
+  owner_.on_upstream_ready();
 }
 
 void H2Upstream::on_deadline() {
-  if (is_open_) return connection_.terminate(h2::ErrorCode::no_error, "idle");
+  if (is_settled_) return connection_.terminate(h2::ErrorCode::no_error, "idle");
   worker_.stats.count_timeout(Timeout::connect);
   connect_expired_ = true;
   connection_.abort("took too long");
@@ -70,7 +76,7 @@ void H2Upstream::on_deadline() {
 void H2Upstream::on_connection_end(std::string_view reason) {
   deadline_.clear();
   end_reason_ = reason.empty() ? "connection closed" : reason;
-  if (is_open_) {
+  if (is_settled_) {
     if (!reason.empty()) worker_.log.info("upstream", "{}: connection ended: {}", endpoint_, reason);
     return owner_.on_upstream_end(*this, nullptr);
   }

@@ -17,11 +17,9 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
  public:
   class Owner {
    public:
-    /// Once, before anything else.
-    virtual void on_upstream_open() = 0;
-    /// Another stream may be possible: its peer raised its limit, or a stream ended.
+    /// It may be possible to open a stream: it is open, its peer's limit is known or has changed, or a stream ended.
     virtual void on_upstream_ready() = 0;
-    /// Over; bury it. `open_failure` says why it could not be opened, null if it was open.
+    /// Over; bury it. `open_failure` says why it never carried anything, null if it was settled.
     virtual void on_upstream_end(H2Upstream& upstream, const Error* open_failure) = 0;
 
    protected:
@@ -31,8 +29,14 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport, const EndpointLimits& limits,
              std::string_view endpoint, Owner& owner);
 
-  /// Open, and its peer bears another stream.
-  bool can_carry() { return is_open_ && !connection_.ended() && connection_.session().can_open(); }
+  /// Its peer's SETTINGS are here, so it is known how many streams it bears.
+  bool is_settled() const { return is_settled_; }
+  /// Open, and its peer bears another stream. Before its SETTINGS came it gets one, so that the first request costs no round trip
+  /// and the next ones are not refused.
+  bool can_carry() {
+    return is_open_ && !connection_.ended() && connection_.session().can_open() &&
+           (is_settled_ || connection_.session().open_streams() == 0);
+  }
   /// Opens a stream. Null when it cannot.
   h2::Stream* request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);
   /// A stream of it has ended.
@@ -47,7 +51,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
  private:
   void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
   void on_goaway(const h2::GoAway& goaway) override;
-  void on_settings() override { owner_.on_upstream_ready(); }
+  void on_settings() override;
   void on_wants_write() override { connection_.write_soon(); }
   void on_connection_open() override;
   void on_connection_fed() override {}
@@ -64,6 +68,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   Deadline deadline_;  // to be open; then, without a stream, to be used
   std::string end_reason_;
   bool is_open_ = false;
+  bool is_settled_ = false;
   bool connect_expired_ = false;
   H2Connection connection_;  // last: closing its session ends the streams
 };

@@ -1,0 +1,279 @@
+#include "gateway/net/event_loop.h"
+
+#include <csignal>
+#include <memory>
+#include <thread>
+
+#include "tests/gateway/net/net_fixture.h"
+
+namespace gateway {
+namespace {
+
+Time real_now() {
+  return std::chrono::steady_clock::now();
+}
+
+TEST(DeadlineTest, NeverFiresEarly) {
+  EventLoop loop;
+  for (const Duration after : {Duration(300us), Duration(1ms), Duration(3700us), Duration(20ms)}) {
+    Time fired;
+    Deadline deadline(loop, [&] {
+      fired = real_now();
+      loop.stop();
+    });
+    const Time set = real_now();
+    deadline.set(after);
+    EXPECT_TRUE(deadline.armed());
+    loop.run();
+    EXPECT_FALSE(deadline.armed());
+    EXPECT_GE(fired - set, after);
+  }
+}
+
+TEST(DeadlineTest, CountsFromTheTurnAndNotFromALongCallback) {
+  EventLoop loop;
+  Time turn;
+  Time fired;
+  Deadline second(loop, [&] {
+    fired = loop.now();
+    loop.stop();
+  });
+  Deadline first(loop, [&] {
+    turn = loop.now();
+    while (real_now() < turn + 30ms) {
+    }
+    EXPECT_EQ(loop.now(), turn);
+    second.set(20ms);
+  });
+  first.set(1ms);
+  loop.run();
+  EXPECT_GE(fired, turn + 30ms);  // already past when it was set: the next turn
+  EXPECT_LT(fired, turn + 500ms);
+}
+
+TEST(DeadlineTest, LaterMomentReplacesAnEarlierOne) {
+  EventLoop loop;
+  int fired = 0;
+  Deadline deadline(loop, [&] {
+    ++fired;
+    loop.stop();
+  });
+  const Time set = real_now();
+  deadline.set(5ms);
+  deadline.set(40ms);
+  loop.run();
+  EXPECT_GE(real_now() - set, 40ms);
+  EXPECT_EQ(fired, 1);
+}
+
+TEST(DeadlineTest, EarlierMomentReplacesALaterOne) {
+  EventLoop loop;
+  Deadline deadline(loop, [&] { loop.stop(); });
+  const Time set = real_now();
+  deadline.set(1h);
+  deadline.set(5ms);
+  loop.run();
+  EXPECT_LT(real_now() - set, 1min);
+}
+
+TEST(DeadlineTest, ClearedDoesNotFireAndCanBeSetAgain) {
+  EventLoop loop;
+  int fired = 0;
+  Deadline deadline(loop, [&] { ++fired; });
+  deadline.set(2ms);
+  deadline.clear();
+  EXPECT_FALSE(deadline.armed());
+  deadline.set(2ms);
+  deadline.set(Duration::zero());
+  EXPECT_FALSE(deadline.armed());
+  run_for(loop, 20ms);
+  EXPECT_EQ(fired, 0);
+  deadline.set(2ms);
+  run_for(loop, 20ms);
+  EXPECT_EQ(fired, 1);
+}
+
+TEST(DeadlineTest, PastMomentFiresOnceAndDoesNotSpin) {
+  EventLoop loop;
+  int fired = 0;
+  int turns = 0;
+  Deadline deadline(loop, [&] { ++fired; });
+  loop.set_turn_end([&] {
+    ++turns;
+    return false;
+  });
+  deadline.set(-5s);
+  run_for(loop, 100ms);
+  EXPECT_EQ(fired, 1);
+  EXPECT_LT(turns, 20);
+}
+
+TEST(DeadlineTest, WaitingCostsNoTurns) {
+  EventLoop loop;
+  int turns = 0;
+  loop.set_turn_end([&] {
+    ++turns;
+    return false;
+  });
+  Deadline deadline(loop, [] {});
+  deadline.set(90ms);
+  run_for(loop, 100ms);
+  EXPECT_LT(turns, 12);
+}
+
+TEST(DeadlineTest, MayDieInItsCallback) {
+  EventLoop loop;
+  auto kept = std::make_shared<int>(7);
+  int seen = 0;
+  std::unique_ptr<Deadline> deadline;
+  deadline = std::make_unique<Deadline>(loop, [&, kept] {
+    deadline.reset();
+    seen = *kept;
+    loop.stop();
+  });
+  deadline->set(1ms);
+  loop.run();
+  EXPECT_EQ(seen, 7);
+}
+
+TEST(EventLoopTest, RunsPostedTasksOfOtherThreadsInOrder) {
+  EventLoop loop;
+  std::vector<int> order;
+  std::thread other([&] {
+    for (int i = 0; i < 1000; ++i) {
+      loop.post([&order, i] { order.push_back(i); });
+    }
+    loop.post([&] { loop.stop(); });
+  });
+  loop.run();
+  other.join();
+  ASSERT_EQ(order.size(), 1000U);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
+}
+
+TEST(EventLoopTest, PostedTaskRunsOnTheLoopsThread) {
+  EventLoop loop;
+  bool inside = false;
+  std::thread thread([&] { loop.run(); });
+  loop.post([&] {
+    inside = loop.in_loop_thread();
+    loop.stop();
+  });
+  thread.join();
+  EXPECT_TRUE(inside);
+  EXPECT_FALSE(loop.in_loop_thread());
+}
+
+TEST(EventLoopTest, StopBeforeRunIsNotLost) {
+  EventLoop loop;
+  loop.stop();
+  loop.run();
+  bool ran = false;
+  loop.post([&] {
+    ran = true;
+    loop.stop();
+  });
+  loop.run();
+  EXPECT_TRUE(ran);
+}
+
+TEST(EventLoopTest, WakeEndsTheSleep) {
+  EventLoop loop;
+  std::atomic<bool> granted{false};
+  loop.set_turn_end([&] {
+    if (granted.load()) loop.stop();
+    return false;
+  });
+  std::thread other([&] {
+    granted = true;
+    loop.wake();
+  });
+  loop.run();
+  other.join();
+}
+
+TEST(EventLoopTest, TurnEndIsCalledAgainWithoutSleepWhileItHasWork) {
+  EventLoop loop;
+  int calls = 0;
+  int turns_with_events = 0;
+  auto [ours, theirs] = socket_pair();
+  IoWatcher watcher(loop, ours.get(), [&](bool, bool) { ++turns_with_events; });
+  watcher.want(false, true);
+  loop.set_turn_end([&] {
+    if (++calls == 50) loop.stop();
+    return true;
+  });
+  const Time began = real_now();
+  loop.run();
+  EXPECT_LT(real_now() - began, 5s);
+  EXPECT_GE(turns_with_events, 48);  // events are looked at in between
+}
+
+TEST(IoWatcherTest, TellsWhatIsWantedOnly) {
+  EventLoop loop;
+  auto [ours, theirs] = socket_pair();
+  int readable = 0;
+  int writable = 0;
+  IoWatcher watcher(loop, ours.get(), [&](bool r, bool w) {
+    readable += r;
+    writable += w;
+  });
+  ASSERT_EQ(::send(theirs.get(), "x", 1, 0), 1);
+  run_for(loop, 10ms);
+  EXPECT_EQ(readable + writable, 0);
+  watcher.want(true, false);
+  EXPECT_TRUE(watcher.wants_read());
+  EXPECT_FALSE(watcher.wants_write());
+  EXPECT_TRUE(run_until(loop, [&] { return readable >= 2; }));  // level-triggered
+  EXPECT_EQ(writable, 0);
+}
+
+TEST(IoWatcherTest, FeedComesInTheNextTurnEvenIfWatchingChanges) {
+  EventLoop loop;
+  auto [ours, theirs] = socket_pair();
+  std::vector<int> turns;
+  int turn = 0;
+  std::optional<IoWatcher> watcher;
+  watcher.emplace(loop, ours.get(), [&](bool readable, bool) {
+    if (!readable) return;
+    turns.push_back(turn);
+    if (turns.size() < 3) watcher->feed(true, false);
+    watcher->want(turns.size() % 2 == 0, turns.size() % 2 == 1);
+  });
+  loop.set_turn_end([&] { return ++turn, false; });
+  watcher->feed(true, false);
+  run_for(loop, 20ms);
+  ASSERT_EQ(turns.size(), 3U);
+  EXPECT_LT(turns[0], turns[1]);
+  EXPECT_LT(turns[1], turns[2]);
+}
+
+TEST(IoWatcherTest, MayDieInItsCallbackAndWhileFed) {
+  EventLoop loop;
+  auto [ours, theirs] = socket_pair();
+  int called = 0;
+  std::unique_ptr<IoWatcher> watcher;
+  watcher = std::make_unique<IoWatcher>(loop, ours.get(), [&](bool, bool) {
+    watcher->feed(true, true);
+    watcher.reset();
+    ++called;
+  });
+  watcher->want(true, true);
+  run_for(loop, 10ms);
+  EXPECT_EQ(called, 1);
+}
+
+TEST(SignalWatcherTest, CallsBackFromTheLoop) {
+  EventLoop loop;
+  bool inside = false;
+  SignalWatcher watcher(loop, SIGUSR2, [&] {
+    inside = loop.in_loop_thread();
+    loop.stop();
+  });
+  std::raise(SIGUSR2);
+  loop.run();
+  EXPECT_TRUE(inside);
+}
+
+}  // namespace
+}  // namespace gateway

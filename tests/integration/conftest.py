@@ -1,0 +1,45 @@
+"""What every test of the program gets."""
+
+import pytest
+
+from support.certificates import make_certificates
+from support.gateway import Gateway
+from support.peers import Nghttpd, Nginx
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """The test CA's, for localhost."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def other_certificates(tmp_path_factory):
+    """The same names, signed by a CA that nobody knows."""
+    return make_certificates(tmp_path_factory.mktemp("other_certificates"))
+
+
+@pytest.fixture
+def gateway(tmp_path, certificates):
+    """Starts gateways: gateway(cluster(...), ..., workers=1, timeouts={...}) is a context manager; see Gateway."""
+    def start(*clusters, **options):
+        return Gateway(tmp_path, certificates, list(clusters), **options)
+    return start
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory):
+    with Nginx(tmp_path_factory.mktemp("nginx")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nghttpd(tmp_path_factory):
+    with Nghttpd(tmp_path_factory.mktemp("nghttpd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nghttpd_tls(tmp_path_factory, certificates):
+    with Nghttpd(tmp_path_factory.mktemp("nghttpd_tls"), certificates) as server:
+        yield server

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and runs the tests: `run.sh` in release, asan and tsan, `run.sh release` in one of them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+presets=("$@")
+[[ $# -gt 0 ]] || presets=(release asan tsan)
+
+bash conf/install_packages.sh tests
+
+# ThreadSanitizer of GCC 12 does not bear the address randomisation of newer kernels.
+without_randomisation=()
+if setarch -R true 2>/dev/null; then without_randomisation=(setarch -R); fi
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
+
+declare -A closing
+failed=0
+for preset in "${presets[@]}"; do
+  echo "== $preset"
+  cmake --preset "$preset" >/dev/null
+  cmake --build --preset "$preset" -j 2
+  chosen=()
+  prefix=()
+  if [[ $preset == tsan ]]; then
+    chosen=(-L 'unit|threads')
+    prefix=("${without_randomisation[@]}")
+  fi
+  log=$(mktemp)
+  "${prefix[@]}" ctest --preset "$preset" -j 2 "${chosen[@]}" | tee "$log" || failed=1
+  closing[$preset]=$(grep -E 'tests passed|No tests were found' "$log" || echo "ctest did not finish")
+  if grep -q 'No tests were found' "$log"; then failed=1; fi
+  rm -f "$log"
+done
+
+echo
+for preset in "${presets[@]}"; do echo "$preset: ${closing[$preset]}"; done
+exit "$failed"
