@@ -43,6 +43,7 @@ const h2::HeaderList* ClientStream::trailers(h2::Stream&) { return exchange_.res
 void ClientStream::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) {
   const bool is_whole = code == h2::ErrorCode::no_error && stream.local_ended();
   std::string reason;
+  if (by_peer) worker_.stats.resets_received.add();
   if (by_peer && !is_whole) {
     reason = fmt::format("client reset it: {}", h2::to_string(code));
   } else if (!is_whole) {

@@ -155,10 +155,9 @@ Exchange::Limit Exchange::limit() const {
   const bool request_ended = request_body_.end() != pool::Pipe::End::open || request_body_.closed();
   if (state_ != ExchangeState::responding && request_ended) {
     const Duration after = parts_.timeouts.response_header;
-    return {std::max(started_, request_meter_.last_progress()) + after, after, "no response header from the backend"};
+    return {std::max(started_, request_meter_.last_progress()) + after, after, Timeout::response_header};
   }
-  const Duration after = parts_.timeouts.stream_idle;
-  return {last_move + after, after, "no byte in either direction"};
+  return {last_move + parts_.timeouts.stream_idle, parts_.timeouts.stream_idle, Timeout::stream_idle};
 }
 
 // Rule 8: who holds blocks and makes no progress while others wait loses them.
@@ -180,24 +179,31 @@ void Exchange::arm() {
 }
 
 void Exchange::on_deadline() {
-  Error error{.source = ErrorSource::timeout, .status = 504, .reason = {}, .retry_safe = false,
-              .code = h2::ErrorCode::cancel};
-  const auto text = [](std::string_view what, Duration after) {
-    return fmt::format("{} for {} ms", what, std::chrono::duration_cast<std::chrono::milliseconds>(after).count());
-  };
-  const Limit hard = limit();
-  if (hard.after != Duration::zero() && parts_.loop.now() >= hard.at) {
-    error.reason = text(hard.what, hard.after);
-  } else if (parts_.timeouts.stall == Duration::zero()) {
-    return arm();
-  } else if (is_stalled(request_body_, request_meter_)) {
-    error.reason = text("stalled request holds memory that others wait for", parts_.timeouts.stall);
-  } else if (is_stalled(*response_body_, response_meter_)) {
-    error.reason = text("stalled response holds memory that others wait for", parts_.timeouts.stall);
+  const Duration stall = parts_.timeouts.stall;
+  if (const Limit hard = limit(); hard.after != Duration::zero() && parts_.loop.now() >= hard.at) {
+    expire(hard.kind, hard.after,
+           hard.kind == Timeout::stream_idle ? "no byte in either direction" : "no response header from the backend");
+  } else if (stall != Duration::zero() && is_stalled(request_body_, request_meter_)) {
+    expire(Timeout::stall, stall, "a stalled request holds memory that others wait for");
+  } else if (stall != Duration::zero() && is_stalled(*response_body_, response_meter_)) {
+    expire(Timeout::stall, stall, "a stalled response holds memory that others wait for");
   } else {
-    return arm();
+    arm();
   }
-  fail(error);
+}
+
+// Rule 7: nothing here needs a block; the local reply has a body only if there is a place for it now.
+void Exchange::expire(Timeout kind, Duration after, std::string_view what) {
+  parts_.stats.count_timeout(kind);
+  // The backend has taken all that came of a request that does not go on: then it is the client who is slow.
+  const bool by_client = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
+                         request_body_.accepting() && request_body_.readable() == 0;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
+  fail({.source = by_client ? ErrorSource::client : ErrorSource::timeout,
+        .status = by_client ? 408 : 504,
+        .reason = fmt::format("{} for {} ms", what, ms),
+        .retry_safe = false,
+        .code = h2::ErrorCode::cancel});
 }
 
 }  // namespace gateway

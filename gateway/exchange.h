@@ -10,6 +10,7 @@
 #include "gateway/error.h"
 #include "gateway/exchange_state.h"
 #include "gateway/net/event_loop.h"
+#include "gateway/stats.h"
 #include "h2/header_list.h"
 #include "pool/pipe.h"
 
@@ -91,6 +92,7 @@ class Exchange {
     pool::LocalPool& pool;
     TurnEnd& turn_end;
     BackendFinder& backends;
+    WorkerStats& stats;
     const ExchangeTimeouts& timeouts;
     Bounds bounds;
   };
@@ -162,10 +164,11 @@ class Exchange {
   struct Limit {
     Time at;
     Duration after;  // zero: none
-    std::string_view what;
+    Timeout kind;
   };
   Limit limit() const;
   bool is_stalled(const pool::Pipe& pipe, const PipeMeter& meter) const;
+  void expire(Timeout kind, Duration after, std::string_view what);
   void arm();
   void on_deadline();
 

@@ -90,8 +90,8 @@ void H2Connection::refuse_http1() {
   write_soon();
 }
 
-// A socket that is closed with unread bytes in it is reset, and the peer may lose the GOAWAY that tells why. So what comes
-// is read and dropped for a moment.
+// A socket that is closed with unread bytes in it is reset, and the peer may lose what was sent last: the end of an answer, the
+// GOAWAY that tells why. So what comes is read and dropped until the peer has closed, for a moment.
 void H2Connection::discard() {
   for (int i = 0; i < kReadsATurn; ++i) {
     const Transport::Result result = transport_->read(parts_.scratch);
@@ -120,10 +120,7 @@ void H2Connection::at_turn_end() {
     if (i + 1 == kWritesATurn) write_soon();
   }
   if (ended_) return;
-  if (output_.empty() && session_.done()) {
-    if (session_.end_reason().empty()) return end("");
-    ending_ = true;
-  }
+  if (output_.empty() && session_.done()) ending_ = true;
   if (ending_) linger();
 }
 

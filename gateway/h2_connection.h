@@ -80,7 +80,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
   std::size_t preface_left_ = 0;  // bytes of the client's preface (RFC 9113 §3.4) to look for before we speak; cleartext only
   bool is_blocked_ = false;  // the socket took less than there was
-  bool ending_ = false;      // the session failed: what is left to write is its GOAWAY
+  bool ending_ = false;      // the session is over: what is left is to write its last frames
   bool refused_ = false;     // the client does not speak h2: the session says nothing
   bool ended_ = false;
 };

@@ -17,8 +17,8 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
       parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log},
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
-      routed_parts_{loop_, local_, turn_end_, routed_, plan.exchange_timeouts, plan.bounds},
-      admin_parts_{loop_, local_, turn_end_, admin_, plan.exchange_timeouts, plan.bounds} {
+      routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds},
+      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, plan.bounds} {
   for (const ClusterPlan& cluster : plan.clusters) {
     clusters_.push_back(std::make_unique<Cluster>(parts_, plan.endpoint_limits, cluster, plan.resolver));
   }

@@ -5,12 +5,12 @@
 #include <string>
 
 #include "gateway/backend.h"
+#include "gateway/stats.h"
 #include "gateway/upstream/dialer.h"
+#include "gateway/worker_parts.h"
 #include "h2/settings.h"
 
 namespace gateway {
-
-struct WorkerParts;
 
 /// Bounds of what one worker keeps towards one endpoint.
 struct EndpointLimits {
@@ -25,7 +25,8 @@ struct EndpointLimits {
 /// Confined to its worker's thread; outlives its backends.
 class Endpoint {
  public:
-  explicit Endpoint(Dialer dialer) : dialer_(std::move(dialer)) {}
+  Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
+      : worker_(worker), limits_(limits), dialer_(std::move(dialer)) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
   virtual ~Endpoint() = default;
@@ -37,6 +38,8 @@ class Endpoint {
 
  protected:
   friend class Active;
+  const WorkerParts& worker_;
+  const EndpointLimits limits_;
   Dialer dialer_;
 
  private:
@@ -46,10 +49,16 @@ class Endpoint {
 /// Counts one exchange at its endpoint while it lives.
 class Active {
  public:
-  explicit Active(Endpoint& endpoint) : endpoint_(endpoint) { ++endpoint_.active_; }
+  explicit Active(Endpoint& endpoint) : endpoint_(endpoint) {
+    ++endpoint_.active_;
+    endpoint_.worker_.stats.upstream_requests_active.add();
+  }
   Active(const Active&) = delete;
   Active& operator=(const Active&) = delete;
-  ~Active() { --endpoint_.active_; }
+  ~Active() {
+    --endpoint_.active_;
+    endpoint_.worker_.stats.upstream_requests_active.sub();
+  }
 
  private:
   Endpoint& endpoint_;

@@ -91,7 +91,7 @@ void H2Backend::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) 
 // ---- The endpoint ----
 
 H2Endpoint::H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
-    : Endpoint(std::move(dialer)), worker_(worker), limits_(limits) {}
+    : Endpoint(worker, limits, std::move(dialer)) {}
 
 H2Endpoint::~H2Endpoint() = default;
 

@@ -34,8 +34,6 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   void on_upstream_ready() override { serve_waiting(); }
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 
-  const WorkerParts& worker_;
-  const EndpointLimits limits_;
   OwnedSet<H2Upstream> upstreams_;
   std::deque<H2Backend*> waiting_;
 };

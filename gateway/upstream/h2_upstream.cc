@@ -58,7 +58,10 @@ void H2Upstream::on_connection_open() {
   owner_.on_upstream_ready();
 }
 
-void H2Upstream::on_settings() {
+// All that has come is looked at first: a peer may follow its first SETTINGS with others at once.
+void H2Upstream::on_connection_fed() {
+  if (!settings_came_) return;
+  settings_came_ = false;
   if (!is_settled_) {
     is_settled_ = true;
     deadline_.set(connection_.session().open_streams() == 0 ? limits_.connection_idle : Duration::zero());

@@ -51,10 +51,10 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
  private:
   void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
   void on_goaway(const h2::GoAway& goaway) override;
-  void on_settings() override;
+  void on_settings() override { settings_came_ = true; }
   void on_wants_write() override { connection_.write_soon(); }
   void on_connection_open() override;
-  void on_connection_fed() override {}
+  void on_connection_fed() override;
   void on_connection_end(std::string_view reason) override;
   void on_headers(h2::Stream&, h2::HeadersKind, h2::HeaderList&&, bool, bool) override {}
   const h2::HeaderList* trailers(h2::Stream&) override { return nullptr; }
@@ -68,6 +68,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   Deadline deadline_;  // to be open; then, without a stream, to be used
   std::string end_reason_;
   bool is_open_ = false;
+  bool settings_came_ = false;  // in the bytes that are being fed
   bool is_settled_ = false;
   bool connect_expired_ = false;
   H2Connection connection_;  // last: closing its session ends the streams

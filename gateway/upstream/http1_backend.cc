@@ -28,7 +28,7 @@ void Http1Backend::give_up() {
 // ---- The endpoint ----
 
 Http1Endpoint::Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
-    : Endpoint(std::move(dialer)), worker_(worker), limits_(limits) {}
+    : Endpoint(worker, limits, std::move(dialer)) {}
 
 Http1Endpoint::~Http1Endpoint() = default;
 

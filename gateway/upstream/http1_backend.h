@@ -30,8 +30,6 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
   void on_connection_idle(Http1Connection& connection) override;
   void on_connection_end(Http1Connection& connection, const Error* open_failure) override;
 
-  const WorkerParts& worker_;
-  const EndpointLimits limits_;
   OwnedSet<Http1Connection> connections_;
   std::vector<Http1Connection*> idle_;
   std::deque<Http1Backend*> waiting_;

@@ -144,14 +144,20 @@ TEST_F(PipePressureTest, GrowsThoughTheProducerIsInvitedAgainAfterEachBlock) {
   EXPECT_EQ(most, 4U);
 }
 
-TEST_F(PipePressureTest, DoesNotGrowWhileItsRoomIsNotUsedUp) {
+TEST_F(PipePressureTest, GrowsOnlyWhenAsMuchAsItsShareWasUsed) {
   Pipe pipe(local, group, kNoDoorbell);
   pipe.accept();
-  for (int round = 0; round < 4; ++round) {
-    EXPECT_EQ(pipe.invite(), payload());
-    EXPECT_EQ(write(pipe, payload() - 1), payload() - 1);
+  const auto send = [&](std::size_t n) {
+    EXPECT_EQ(write(pipe, n), n);
     take_all(pipe);
-  }
+  };
+  EXPECT_EQ(pipe.invite(), payload());
+  send(payload() / 2);
+  EXPECT_EQ(pipe.invite(), payload());
+  send(payload() - payload() / 2);
+  EXPECT_EQ(pipe.invite(), 2 * payload());
+  send(payload());
+  EXPECT_EQ(pipe.invite(), 2 * payload()) << "half of the share that it has now";
 }
 
 TEST_F(PipePressureTest, DoesNotGrowWhileTheConsumerLags) {

@@ -57,7 +57,7 @@ class ExchangeHarness final : private ExchangeClient,
     for (const auto& [name, value] : fields) request.add(name, value);
     ExchangeClient& client = *this;
     const Exchange::Parts parts{
-        loop, local, turn_end, *this, timeouts_, shape_.doorbell, shape_.max_pipe_blocks};
+        loop, local, turn_end, *this, stats_, timeouts_, {shape_.doorbell, shape_.max_pipe_blocks}};
     const RequestOrigin origin{.peer = "192.0.2.7", .local = "127.0.0.1:1", .secure = true, .stream_id = 1};
     exchange_ =
         std::make_unique<Exchange>(parts, client, group_, std::move(request), upload != nullptr, origin);
@@ -152,6 +152,7 @@ class ExchangeHarness final : private ExchangeClient,
   }
 
   const Shape shape_;
+  WorkerStats stats_;
   ExchangeTimeouts timeouts_;
   pool::TurnGroup group_;
   MakeBackend make_;
