@@ -84,7 +84,8 @@ class H2Peer:
         self._pending = {}  # stream id -> [bytes left, trailers or None, whether to end]
         self._rest = b""
         self._preface_left = 0 if client else PREFACE_SIZE
-        self.h2.local_settings.update(settings or {})
+        initial = {**dict(self.h2.local_settings.items()), **(settings or {})}
+        self.h2.local_settings = h2.settings.Settings(client=client, initial_values=initial)
         self.h2.initiate_connection()
         if connection_window:
             self.h2.increment_flow_control_window(connection_window)
