@@ -98,8 +98,9 @@ H2Endpoint::~H2Endpoint() = default;
 std::unique_ptr<Backend> H2Endpoint::make_backend() { return std::make_unique<H2Backend>(*this); }
 
 bool H2Endpoint::send(H2Backend& backend) {
+  const bool has_body = backend.exchange_->request_has_body();
   for (std::size_t i = 0; i < upstreams_.size(); ++i) {
-    if (upstreams_[i].can_carry() && backend.send_on(upstreams_[i])) return true;
+    if (upstreams_[i].can_carry(has_body) && backend.send_on(upstreams_[i])) return true;
   }
   return false;
 }

@@ -31,11 +31,12 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
 
   /// Its peer's SETTINGS are here, so it is known how many streams it bears.
   bool is_settled() const { return is_settled_; }
-  /// Open, and its peer bears another stream. Before its SETTINGS came it gets one, so that the first request costs no round trip
-  /// and the next ones are not refused.
-  bool can_carry() {
+  /// Open, and its peer bears another stream. Before its SETTINGS came it gets one, so that a first request costs no round trip and
+  /// the next ones are not refused; and none with a body, of which it may have no place for what the protocol's default window lets
+  /// through (it would refuse the stream when its bytes are gone from here).
+  bool can_carry(bool has_body) {
     return is_open_ && !connection_.ended() && connection_.session().can_open() &&
-           (is_settled_ || connection_.session().open_streams() == 0);
+           (is_settled_ || (!has_body && connection_.session().open_streams() == 0));
   }
   /// Opens a stream. Null when it cannot.
   h2::Stream* request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);

@@ -87,7 +87,7 @@ def test_the_other_endpoint_serves_while_one_is_down(gateway):
 
 def closes_its_second_request(connection):
     """As a server does whose keep-alive time ends at the wrong moment."""
-    if request := connection.read_request():
+    if connection.read_request():
         connection.answer(str(connection.number).encode())
     connection.read_head()
 

@@ -25,12 +25,17 @@ def connect(address, receive_buffer=None):
     return sock
 
 
-def connect_tls(address, certificates, alpn=("h2",), receive_buffer=None):
-    """Past the handshake; verifies the gateway's certificate for "localhost"."""
+def tls_context(certificates, alpn=("h2",)):
+    """Verifies the gateway's certificate."""
     context = ssl.create_default_context(cafile=str(certificates.ca))
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    return context.wrap_socket(connect(address, receive_buffer), server_hostname="localhost")
+    return context
+
+
+def connect_tls(address, certificates, alpn=("h2",), receive_buffer=None):
+    """A socket past the handshake with "localhost"."""
+    return tls_context(certificates, alpn).wrap_socket(connect(address, receive_buffer), server_hostname="localhost")
 
 
 def read_all(sock, limit=1 << 20):
