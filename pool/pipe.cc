@@ -28,8 +28,18 @@ void Pipe::add(BlockRef block) {
   chunks_.push_back(std::move(block));
 }
 
+// The doorbell of a pipe whose producer makes promises rings again once its bytes are gone. Else two such pipes in series, each
+// with its blocks promised to bytes that the other has no place for, would wait for each other (README.md).
+void Pipe::discount(const Block& chunk) {
+  if (!chunk.is_doorbell()) {
+    --blocks_;
+  } else if (has_promised_) {
+    doorbell_left_ = terms_.doorbell;
+  }
+}
+
 void Pipe::drop_first() {
-  if (!chunks_.front()->is_doorbell()) --blocks_;
+  discount(*chunks_.front());
   chunks_.erase(chunks_.begin());
   if (write_ > 0) --write_;
 }
@@ -41,12 +51,11 @@ void Pipe::drop_all() {
 
 // Gives up what neither holds bytes nor backs a promise, so that no idle pipe keeps what others need.
 void Pipe::drop_unneeded() {
-  std::size_t left = space();
   while (!chunks_.empty() && chunks_.back()->empty()) {
-    const std::size_t freed = chunks_.back()->space().size();
-    if (left - freed < promised_) return;
-    left -= freed;
-    if (!chunks_.back()->is_doorbell()) --blocks_;
+    Block& last = *chunks_.back();
+    const std::size_t renewed = last.is_doorbell() && has_promised_ ? terms_.doorbell : 0;
+    if (space() - last.space().size() + renewed < promised_) return;
+    discount(last);
     chunks_.pop_back();
     write_ = std::min(write_, chunks_.size());
   }
@@ -84,7 +93,7 @@ std::size_t Pipe::invite() {
     cancel_wait();
     add(std::move(block));
   }
-  if (blocks_ == 0 && space() == promised_ && !subscription_.waiting()) {
+  if (blocks_ == 0 && !subscription_.waiting()) {
     subscription_.request(terms_.urgency, terms_.direction);
     if (watcher_ != nullptr) watcher_->on_waiting(true);
   }

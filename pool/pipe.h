@@ -66,7 +66,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   struct Terms {
     Direction direction = Direction::request;
     Urgency urgency = Urgency::invite;
-    std::size_t doorbell = 0;    // bytes of room that need no block, once; memory charged to the stream
+    std::size_t doorbell = 0;    // bytes of room that need no block; memory charged to the stream. Once, but again and
+                                 // again for a producer that promises
     std::size_t max_blocks = 1;  // at least 1
   };
   enum class End : std::uint8_t { open, finished, failed };
@@ -84,8 +85,8 @@ class Pipe final : private ReleaseSubscription::Owner {
 
   /// Bytes that can be stored now and are not promised.
   std::size_t room() const;
-  /// Asks for more room and returns room(): takes blocks that are free; when the pipe has neither room nor a
-  /// block it joins the pool's queue, and on_room comes with the block. 0 as well while no consumer accepts.
+  /// Asks for more room and returns room(): takes blocks that are free; when the pipe holds
+  /// none and there is none it joins the pool's queue, and on_room comes with the block. 0 as well while no consumer accepts.
   std::size_t invite();
   /// `n` bytes of room are a peer's to fill. REQUIRES: n <= room().
   void promise(std::size_t n);
@@ -140,6 +141,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   BlockRef next_chunk();
   bool add_spare();
   void add(BlockRef block);
+  void discount(const Block& chunk);
   void drop_first();
   void drop_all();
   void drop_unneeded();

@@ -33,12 +33,12 @@ TEST_F(PipePressureTest, WithoutABlockItWaitsAndTheBlockBringsRoom) {
   EXPECT_TRUE(pipe.pauses().empty());
 }
 
-TEST_F(PipePressureTest, WithRoomOfItsDoorbellItDoesNotWait) {
+TEST_F(PipePressureTest, ItWaitsForABlockEvenWithRoomOfItsDoorbell) {
   Pipe pipe(local, group, kTerms);
   pipe.accept();
   const std::vector<BlockRef> all = PoolTest::take_all(Direction::request);
   EXPECT_EQ(pipe.invite(), kDoorbell);
-  EXPECT_EQ(pool.stats().waiting[0], 0U);
+  EXPECT_EQ(pool.stats().waiting[0], 1U);
   pipe.promise(kDoorbell);
   EXPECT_EQ(pipe.invite(), 0U);
   EXPECT_EQ(pool.stats().waiting[0], 1U);

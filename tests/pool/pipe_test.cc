@@ -20,7 +20,7 @@ TEST_F(PipeTest, TheDoorbellIsRoomWithoutABlock) {
   EXPECT_EQ(used(), 0U);
 }
 
-TEST_F(PipeTest, TheDoorbellServesOnce) {
+TEST_F(PipeTest, TheDoorbellServesAProducerThatDoesNotPromiseOnce) {
   Pipe pipe(local, group, kTerms);
   std::vector<BlockRef> all = PoolTest::take_all(Direction::request);
   EXPECT_EQ(write(pipe, kDoorbell), kDoorbell);
@@ -28,6 +28,21 @@ TEST_F(PipeTest, TheDoorbellServesOnce) {
   EXPECT_EQ(pipe.room(), 0U);
   EXPECT_EQ(write(pipe, 1), 0U);
   EXPECT_TRUE(pipe.writable().empty());
+}
+
+TEST_F(PipeTest, TheDoorbellRingsAgainForAProducerThatPromises) {
+  Pipe pipe(local, group, kTerms);
+  pipe.accept();
+  const std::vector<BlockRef> all = PoolTest::take_all(Direction::request);
+  for (int i = 0; i < 10; ++i) {
+    pipe.invite();
+    ASSERT_EQ(pipe.room(), kDoorbell);
+    pipe.promise(kDoorbell);
+    EXPECT_EQ(write(pipe, kDoorbell), kDoorbell);
+    EXPECT_EQ(pipe.room(), 0U);
+    EXPECT_EQ(take_all(pipe), pattern(kDoorbell));
+  }
+  EXPECT_EQ(pool.stats().waiting[0], 1U) << "it waits for a block all the same";
 }
 
 TEST_F(PipeTest, NoBlockIsInvitedBeforeTheConsumerAccepts) {
@@ -61,7 +76,8 @@ TEST_F(PipeTest, BytesBeyondWhatAPeerWasPromisedTakeBlocksOnlyFromPlenty) {
   EXPECT_EQ(write(pipe, 100 * payload()), most);
   EXPECT_EQ(used(), 4U);
   EXPECT_EQ(take_all(pipe), pattern(most));
-  EXPECT_EQ(pipe.room(), 0U);
+  EXPECT_EQ(pipe.room(), kDoorbell) << "no block is kept";
+  EXPECT_EQ(used(), 0U);
 }
 
 TEST_F(PipeTest, AProducerThatDoesNotPromiseGetsNoMoreThanItsRoom) {
