@@ -80,8 +80,10 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::string& why)
   const auto colon = text.rfind(':');
   const bool bracketed = text.starts_with('[');
   if (colon == text.npos || (bracketed && text.find(']') > colon)) {
-    why =
-        fmt::format("\"{}\" has no port; write it like \"{}:8080\"", text, text.empty() ? "127.0.0.1" : text);
+    const bool is_port = parse_port(text).has_value();
+    why = fmt::format("\"{}\" has no {}; write it like \"{}\"", text, is_port ? "host" : "port",
+                      is_port ? "127.0.0.1:" + std::string(text)
+                              : (text.empty() ? "127.0.0.1" : std::string(text)) + ":8080");
     return std::nullopt;
   }
   const auto port = parse_port(text.substr(colon + 1));

@@ -219,7 +219,7 @@ TEST(ConfigMistakes, Choices) {
 TEST(ConfigMistakes, Addresses) {
   expect({
       {in_listener("address = \"8443\""),
-       {R"(g.toml:2:11: listener.address: "8443" has no port; write it like "8443:8080")"}},
+       {R"(g.toml:2:11: listener.address: "8443" has no host; write it like "127.0.0.1:8443")"}},
       {in_listener("address = \"127.0.0.1:http\""),
        {R"(g.toml:2:11: listener.address: "http" is not a port; a port is a number from 0 to 65535)"}},
       {in_listener("address = \"localhost:8443\""),

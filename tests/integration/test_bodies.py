@@ -137,7 +137,7 @@ def test_a_reset_by_the_client_reaches_the_backend(gateway, certificates, kind):
     with h1, h2, gateway(cluster("app", kind, (h1 if kind == "http/1.1" else h2).address)) as house:
         client = H2Client(connect_tls(house.https, certificates))
         stream = client.post("/", b"x" * 100, end=False)
-        client.receive_until(lambda: h1.requests() + h2.requests() or client.receive(0.05))
+        wait_until(lambda: h1.requests() + h2.requests(), "the request behind")
         client.reset(stream, 8)
         if kind == "http/1.1":
             wait_until(lambda: outcome, "the connection behind ends")

@@ -44,11 +44,11 @@ def hang_up(sock):
 
 
 class Process:
-    """Started at once; stdout and stderr go to `log`, appended to. A context manager that leaves nothing running."""
+    """Started at once; stdout and stderr go to `log`. A context manager that leaves nothing running."""
 
     def __init__(self, command, log, env=None, cwd=None):
         self.log_path = pathlib.Path(log)
-        with open(self.log_path, "ab") as output:
+        with open(self.log_path, "wb") as output:
             self._child = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd)
         self.pid = self._child.pid
