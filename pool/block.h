@@ -76,6 +76,7 @@ class Block {
   friend class BlockRef;
   friend class BufferPool;
   friend class LocalPool;
+  friend class Slabs;
   Block(std::uint32_t capacity, Direction direction) : capacity_(capacity), direction_(direction) {}
 
   std::byte* payload() { return reinterpret_cast<std::byte*>(this + 1) + kHeadroom; }

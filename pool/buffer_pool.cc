@@ -1,17 +1,17 @@
 #include "pool/buffer_pool.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cassert>
 #include <new>
 
 #include "pool/local_pool.h"
+#include "pool/slow_share.h"
 
 namespace pool {
 namespace {
 
-constexpr std::size_t kSlabBlocks = 64;
+// How many blocks are given back to the kernel between two looks at who waits.
+constexpr std::size_t kTrimBatch = 64;
 
 std::size_t index(Direction direction) {
   return static_cast<std::size_t>(direction);
@@ -30,18 +30,21 @@ PoolLimits PoolLimits::with_reserves(std::size_t block_size, std::size_t blocks)
   return {block_size, blocks, reserve, reserve};
 }
 
-BufferPool::BufferPool(const PoolLimits& limits) : limits_(aligned(limits)) {
+BufferPool::BufferPool(const PoolLimits& limits)
+    : limits_(aligned(limits)),
+      blocks_(limits.blocks),
+      reserves_{limits.reserve_for_requests, limits.reserve_for_responses},
+      slabs_(limits_.block_size) {
   assert(limits.block_size >= PoolLimits::kMinBlockSize && limits.blocks >= 1);
   assert(limits.reserve_for_requests < limits.blocks && limits.reserve_for_responses < limits.blocks);
   // With both directions at their limits nothing is free then, so one release never owes two waiters.
   assert(limits.reserve_for_requests + limits.reserve_for_responses <= limits.blocks);
   stats_.block_size = limits_.block_size;
-  stats_.blocks = limits_.blocks;
 }
 
 BufferPool::~BufferPool() {
-  assert(locals_.empty() && queue_.empty() && free_count_ == stats_.mapped);
-  for (const Slab& slab : slabs_) ::munmap(slab.memory, slab.bytes);
+  assert(locals_.empty() && queue_.empty() && slabs_.free() == slabs_.mapped());
+  assert(slow_.load() == 0 && waiters_.load() == 0);
 }
 
 PoolStats BufferPool::stats() const {
@@ -54,69 +57,75 @@ PoolStats BufferPool::stats() const {
       stats.cached += local->cached_[d];
     }
     stats.acquired += local->hits_;
+    local->add_to(stats);
+  }
+  stats.slow = slow_.load(std::memory_order_relaxed);
+  for (std::size_t d = 0; d < kDirections; ++d) {
+    const std::size_t elsewhere = stats.granted[d] + stats.promised[d] + stats.filled[d];
+    stats.queued[d] = stats.used[d] - std::min(stats.used[d], elsewhere);
   }
   // Counted, not derived from `used`, so that free + used = blocks says something.
-  stats.free = free_count_ + (stats.blocks - stats.mapped) + stats.cached;
+  stats.blocks = blocks();
+  stats.mapped = slabs_.mapped();
+  stats.resident = slabs_.resident();
+  const std::size_t to_come = stats.blocks - std::min(stats.blocks, stats.mapped);
+  const std::size_t surplus = stats.mapped - std::min(stats.blocks, stats.mapped);
+  const std::size_t free = slabs_.free() + stats.cached + to_come;
+  stats.free = free - std::min(free, surplus);
   for (std::size_t u = 0; u < kUrgencies; ++u) {
     for (std::size_t d = 0; d < kDirections; ++d) {
-      stats.waiting[u] += queue_.waiting(static_cast<Urgency>(u), static_cast<Direction>(d));
+      const std::size_t waiting = queue_.waiting(static_cast<Urgency>(u), static_cast<Direction>(d));
+      stats.waiting_by_direction[u][d] = waiting;
+      stats.waiting[u] += waiting;
     }
   }
   return stats;
 }
 
+bool BufferPool::consistent() const {
+  const std::lock_guard lock(mutex_);
+  return slabs_.free() + used() == slabs_.mapped() && stats_.granted[0] <= stats_.used[0] &&
+         stats_.granted[1] <= stats_.used[1];
+}
+
+void SlowShare::set(std::size_t blocks) {
+  if (blocks == blocks_) return;
+  pool_.slow_.fetch_add(blocks - blocks_, std::memory_order_relaxed);
+  blocks_ = blocks;
+}
+
 std::size_t BufferPool::limit(Direction direction) const {
-  const bool is_request = direction == Direction::request;
-  return limits_.blocks - (is_request ? limits_.reserve_for_responses : limits_.reserve_for_requests);
+  return blocks() - reserves_[1 - index(direction)];
 }
 
 bool BufferPool::within_limit(Direction direction) const {
-  return stats_.used[index(direction)] < limit(direction);
+  return used() < blocks() && stats_.used[index(direction)] < limit(direction);
 }
 
 void BufferPool::count_used(Direction direction) {
   const std::size_t d = index(direction);
   stats_.used_max[d] = std::max(stats_.used_max[d], ++stats_.used[d]);
+  lately_used_max_ = std::max(lately_used_max_, used());
 }
 
 std::array<bool, kDirections> BufferPool::allowed() const {
   return {within_limit(Direction::request), within_limit(Direction::response)};
 }
 
-void BufferPool::map_slab() {
-  const std::size_t count = std::min(kSlabBlocks, limits_.blocks - stats_.mapped);
-  const std::size_t bytes = count * limits_.block_size;
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;  // the kernel has none: the same as no free block
-  slabs_.push_back({memory, bytes});
-  stats_.mapped += count;
-  free_count_ += count;
-  // In reverse, so that the list hands out ascending addresses and touches pages one after the other.
-  for (std::size_t i = count; i-- > 0;) {
-    auto* block = new (static_cast<std::byte*>(memory) + i * limits_.block_size)
-        Block(static_cast<std::uint32_t>(payload()), Direction::request);
-    block->next_ = free_;
-    free_ = block;
-  }
-}
-
 Block* BufferPool::take(Direction direction) {
   // A block that is cached counts for its direction, so a worker's cache may hold what this limit seems to
   // forbid.
   if (!within_limit(direction)) return take_from_caches(direction);
-  if (free_ == nullptr && stats_.mapped < limits_.blocks) map_slab();
-  if (free_ == nullptr) return take_from_caches(direction);
-  Block* block = free_;
-  free_ = block->next_;
-  block->next_ = nullptr;
+  Block* block = slabs_.take(blocks());
+  if (block == nullptr) return take_from_caches(direction);
   block->direction_ = direction;
-  --free_count_;
   count_used(direction);
   return block;
 }
 
 Block* BufferPool::take_from_caches(Direction direction) {
-  const bool may_grow = within_limit(direction);
+  // The sum stays as it is.
+  const bool may_grow = stats_.used[index(direction)] < limit(direction);
   for (LocalPool* local : locals_) {
     if (Block* block = local->pop_cached(direction)) return block;
     if (!may_grow) continue;
@@ -143,6 +152,7 @@ Block* BufferPool::take_spare(Direction direction) {
 
 LocalPool* BufferPool::put(Block* block, const LocalPool* by) {
   --stats_.used[index(block->direction_)];
+  settle_cap();
   ReleaseSubscription* waiter = queue_.pop(allowed());
   if (waiter != nullptr) {
     waiters_.fetch_sub(1);
@@ -151,15 +161,34 @@ LocalPool* BufferPool::put(Block* block, const LocalPool* by) {
     ++stats_.handed_over;
     return grant(*waiter, block, by);
   }
-  block->next_ = free_;
-  free_ = block;
-  ++free_count_;
+  slabs_.put(block);
   return nullptr;
+}
+
+void BufferPool::settle_cap() {
+  const bool is_over = used() > blocks();
+  if (is_over != over_cap_.load(std::memory_order_relaxed)) over_cap_.store(is_over, std::memory_order_relaxed);
+}
+
+void BufferPool::serve_waiting() {
+  while (!queue_.empty() && used() < blocks()) {
+    Block* block = slabs_.take(blocks());
+    if (block == nullptr) return;
+    // As if it had come back this moment.
+    block->direction_ = Direction::request;
+    count_used(Direction::request);
+    const std::size_t waiting = waiters_.load();
+    if (LocalPool* to_wake = put(block, nullptr)) to_wake->waker_.wake();
+    if (waiters_.load() == waiting) return;
+  }
 }
 
 LocalPool* BufferPool::grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by) {
   LocalPool& local = waiter.local_;
   waiter.granted_ = block;
+  waiter.granted_at_ = (by != nullptr ? *by : local).now_();
+  waiter.granted_by_own_ = &local == by;
+  ++stats_.granted[index(waiter.direction_)];
   waiter.state_.store(ReleaseSubscription::State::granted, std::memory_order_relaxed);
   waiter.next_ = nullptr;
   waiter.prev_ = local.granted_last_;
@@ -176,7 +205,7 @@ LocalPool* BufferPool::grant(ReleaseSubscription& waiter, Block* block, const Lo
 // either.
 void BufferPool::settle_caches(const LocalPool& by) {
   if (queue_.empty()) return;
-  for (LocalPool* local : locals_) reclaim_cache(*local, by);
+  for (LocalPool* local : locals_) reclaim_cache(*local, &by);
 }
 
 void BufferPool::release(Block* block, const LocalPool& by) {
@@ -185,12 +214,44 @@ void BufferPool::release(Block* block, const LocalPool& by) {
   if (LocalPool* to_wake = put(block, &by)) to_wake->waker_.wake();
 }
 
-void BufferPool::reclaim_cache(LocalPool& local, const LocalPool& by) {
+void BufferPool::reclaim_cache(LocalPool& local, const LocalPool* by) {
   for (std::size_t d = 0; d < kDirections; ++d) {
     while (Block* block = local.pop_cached(static_cast<Direction>(d))) {
-      if (LocalPool* to_wake = put(block, &by)) to_wake->waker_.wake();
+      if (LocalPool* to_wake = put(block, by)) to_wake->waker_.wake();
     }
   }
+}
+
+void BufferPool::set_blocks(std::size_t blocks) {
+  assert(blocks >= 1);
+  const PoolLimits limits = PoolLimits::with_reserves(limits_.block_size, blocks);
+  const std::lock_guard lock(mutex_);
+  blocks_.store(blocks, std::memory_order_relaxed);
+  reserves_ = {limits.reserve_for_requests, limits.reserve_for_responses};
+  settle_cap();
+  for (LocalPool* local : locals_) reclaim_cache(*local, nullptr);
+  serve_waiting();
+}
+
+std::size_t BufferPool::trim() {
+  std::array<std::byte*, kTrimBatch> batch;
+  std::size_t trimmed = 0;
+  std::unique_lock lock(mutex_);
+  const std::size_t keep = std::min(lately_used_max_, blocks());
+  lately_used_max_ = used();
+  while (queue_.empty()) {
+    const std::size_t count = slabs_.begin_cooling(batch, keep - std::min(keep, used()));
+    if (count == 0) break;
+    const auto cooling = std::span(batch).first(count);
+    lock.unlock();
+    slabs_.give_back(cooling);
+    lock.lock();
+    slabs_.end_cooling(cooling);
+    // Who asked in between found these neither free nor in use.
+    serve_waiting();
+    trimmed += count;
+  }
+  return trimmed;
 }
 
 void BufferPool::subscribe(ReleaseSubscription& subscription) {
@@ -202,12 +263,15 @@ void BufferPool::subscribe(ReleaseSubscription& subscription) {
   Block* block = take(subscription.direction_);
   if (block == nullptr) {
     ++stats_.subscribed;
+    subscription.queued_ = true;
+    subscription.asked_at_ = subscription.local_.now_();
     subscription.state_.store(ReleaseSubscription::State::waiting, std::memory_order_relaxed);
     queue_.push(subscription);
     return;
   }
   waiters_.fetch_sub(1);
   ++stats_.acquired;
+  subscription.queued_ = false;
   grant(subscription, block, &subscription.local_);
 }
 
@@ -219,13 +283,16 @@ void BufferPool::unsubscribe(ReleaseSubscription& subscription) {
     queue_.remove(subscription);
     waiters_.fetch_sub(1);
     ++stats_.cancelled;
+    local.measure_wait(subscription);
   } else {
     ReleaseSubscription* prev = subscription.prev_;
     ReleaseSubscription* next = subscription.next_;
     (prev != nullptr ? prev->next_ : local.granted_first_) = next;
     (next != nullptr ? next->prev_ : local.granted_last_) = prev;
     local.granted_count_.fetch_sub(1);
+    --stats_.granted[index(subscription.direction_)];
     ++stats_.passed_on;
+    if (subscription.queued_) local.measure_wait(subscription);
     if (LocalPool* to_wake = put(subscription.granted_, &local)) to_wake->waker_.wake();
     subscription.granted_ = nullptr;
   }
@@ -240,6 +307,7 @@ Block* BufferPool::next_granted(LocalPool& local, ReleaseSubscription*& subscrip
   local.granted_first_ = subscription->next_;
   (local.granted_first_ != nullptr ? local.granted_first_->prev_ : local.granted_last_) = nullptr;
   local.granted_count_.fetch_sub(1);
+  --stats_.granted[index(subscription->direction_)];
   subscription->next_ = subscription->prev_ = nullptr;
   subscription->state_.store(ReleaseSubscription::State::idle, std::memory_order_relaxed);
   Block* block = subscription->granted_;

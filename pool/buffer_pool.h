@@ -4,10 +4,13 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "pool/block.h"
 #include "pool/pool_stats.h"
+#include "pool/shortage.h"
+#include "pool/slabs.h"
 #include "pool/turn_queue.h"
 
 namespace pool {
@@ -21,6 +24,7 @@ struct PoolLimits {
   std::size_t blocks = 1;
   std::size_t reserve_for_requests = 0;
   std::size_t reserve_for_responses = 0;
+  Shortage shortage{};
 
   static constexpr std::size_t kMinBlockSize = 1024;
   /// An eighth for each direction, at least one block when there are two.
@@ -39,46 +43,62 @@ class BufferPool {
   /// REQUIRES: every block is back and every LocalPool is gone.
   ~BufferPool();
 
+  /// As the pool was made.
   const PoolLimits& limits() const { return limits_; }
+  /// The cap as it is now. Any thread, without the lock.
+  std::size_t blocks() const { return blocks_.load(std::memory_order_relaxed); }
+  /// Changes the cap, and the reserves as with_reserves() does. More: waiters have their blocks at once. Fewer: what is in
+  /// use beyond the cap is not given out again when it comes back; until then under_pressure(). Any thread.
+  void set_blocks(std::size_t blocks);
+  /// Gives the kernel the memory of free blocks beyond the most that were in use since the last call. Returns of how many.
+  /// Call it now and then, one thread at a time; others wait for no more than a moment.
+  std::size_t trim();
   /// Payload bytes of one block.
   std::size_t payload() const { return limits_.block_size - Block::overhead(); }
-  /// True while anybody waits for a block: holders should shrink to what they need.
-  bool under_pressure() const { return waiters_.load(std::memory_order_relaxed) != 0; }
+  /// True while anybody waits for a block, or more are in use than there may be: holders should shrink to what they need.
+  bool under_pressure() const {
+    return waiters_.load(std::memory_order_relaxed) != 0 || over_cap_.load(std::memory_order_relaxed);
+  }
   PoolStats stats() const;
+  /// Whether slow peers together hold more than three quarters of the blocks. Any thread, without the lock.
+  bool slow_exceed() const { return 4 * slow_.load(std::memory_order_relaxed) > 3 * blocks(); }
+  /// The oracle: free + used = blocks, and what is granted is used. Locks.
+  bool consistent() const;
 
  private:
   friend class LocalPool;
   friend class ReleaseSubscription;
-  struct Slab {
-    void* memory;
-    std::size_t bytes;
-  };
-
+  friend class SlowShare;
   // All REQUIRE mutex_ unless said.
   std::size_t limit(Direction direction) const;
   bool within_limit(Direction direction) const;
+  std::size_t used() const { return stats_.used[0] + stats_.used[1]; }
   void count_used(Direction direction);
   Block* take(Direction direction);  // from the free ones, new ones, or any worker's cache
   Block* take_from_caches(Direction direction);
   Block* take_spare(Direction direction);
-  void map_slab();
+  void settle_cap();
+  void serve_waiting();  // with free blocks, as far as they go
   LocalPool* put(Block* block,
                  const LocalPool* by);  // to the first waiter, else free; returns whom to wake, or null
   LocalPool* grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by);
   void settle_caches(const LocalPool& by);  // while anybody waits: all caches to the waiters
   std::array<bool, kDirections> allowed() const;
   void release(Block* block, const LocalPool& by);            // locks
-  void reclaim_cache(LocalPool& local, const LocalPool& by);  // gives the cache to waiters, or back
+  void reclaim_cache(LocalPool& local, const LocalPool* by);  // gives the cache to waiters, or back
   void subscribe(ReleaseSubscription& subscription);          // locks
   void unsubscribe(ReleaseSubscription& subscription);        // locks
   Block* next_granted(LocalPool& local, ReleaseSubscription*& subscription);  // locks
 
   const PoolLimits limits_;
   mutable std::mutex mutex_;
+  std::atomic<std::size_t> slow_{0};     // blocks held by slow peers
   std::atomic<std::size_t> waiters_{0};  // in step with queue_; readable without the lock
-  std::vector<Slab> slabs_;
-  Block* free_ = nullptr;
-  std::size_t free_count_ = 0;
+  std::atomic<std::size_t> blocks_;      // written under the lock, like the following
+  std::atomic<bool> over_cap_{false};    // more are in use than there may be
+  std::array<std::size_t, kDirections> reserves_;
+  Slabs slabs_;
+  std::size_t lately_used_max_ = 0;      // caches included; since the last trim()
   TurnQueue queue_;
   std::vector<LocalPool*> locals_;
   PoolStats stats_;  // used counts blocks in workers' caches too, under the direction that they came from

@@ -12,20 +12,32 @@ std::size_t index(Direction direction) {
 
 }  // namespace
 
-LocalPool::LocalPool(BufferPool& pool, Waker& waker) : pool_(pool), waker_(waker) {
+LocalPool::LocalPool(BufferPool& pool, Waker& waker, TicksNow now)
+    : pool_(pool), waker_(waker), now_(now), shortage_(pool.limits().shortage, 0) {
   const std::lock_guard lock(pool_.mutex_);
+  shortage_ = ShortageDice(pool.limits().shortage, pool_.locals_.size());
   pool_.locals_.push_back(this);
 }
 
 LocalPool::~LocalPool() {
-  assert(granted_first_ == nullptr);
+  assert(granted_first_ == nullptr && holdings_.none());
   const std::lock_guard lock(pool_.mutex_);
-  pool_.reclaim_cache(*this, *this);
+  pool_.reclaim_cache(*this, this);
   pool_.stats_.acquired += hits_;
+  add_to(pool_.stats_);
   std::erase(pool_.locals_, this);
 }
 
+// The shortage that tests ask for counts like a real one.
+bool LocalPool::refuse() {
+  if (!shortage_.refuse()) return false;
+  const std::lock_guard lock(pool_.mutex_);
+  ++pool_.stats_.refused;
+  return true;
+}
+
 BlockRef LocalPool::try_acquire(Direction direction) {
+  if (refuse()) return {};
   Block* block = pop_cached(direction);
   if (block != nullptr) {
     hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -40,6 +52,7 @@ BlockRef LocalPool::try_acquire(Direction direction) {
 }
 
 BlockRef LocalPool::try_acquire_spare(Direction direction) {
+  if (refuse()) return {};
   const std::lock_guard lock(pool_.mutex_);
   pool_.settle_caches(*this);
   Block* block = pool_.take_spare(direction);
@@ -52,6 +65,7 @@ BlockRef LocalPool::adopt(Block* block) {
   block->home_ = this;
   block->next_ = nullptr;
   block->begin_ = block->end_ = 0;
+  holdings_.add(Holdings::State::in_use, block->direction_);
   return BlockRef(block);
 }
 
@@ -68,6 +82,7 @@ Block* LocalPool::pop_cached(Direction direction) {
 
 void LocalPool::release(Block* block) noexcept {
   const std::size_t d = index(block->direction_);
+  holdings_.sub(Holdings::State::in_use, block->direction_);
   bool is_cached = false;
   if (!pool_.under_pressure()) {
     const std::lock_guard lock(cache_mutex_);
@@ -83,8 +98,30 @@ void LocalPool::release(Block* block) noexcept {
   } else if (pool_.under_pressure()) {
     // Somebody came to wait in between, and may have searched this cache before the block was in it.
     const std::lock_guard lock(pool_.mutex_);
-    pool_.reclaim_cache(*this, *this);
+    pool_.reclaim_cache(*this, this);
   }
+}
+
+// ---- What is measured ----
+
+void LocalPool::measure_wait(const ReleaseSubscription& waiter) {
+  waited_[static_cast<std::size_t>(waiter.urgency_)].add(now_() - waiter.asked_at_);
+}
+
+void LocalPool::measure_hand_over(const ReleaseSubscription& waiter) {
+  if (!waiter.queued_) return;
+  measure_wait(waiter);
+  (waiter.granted_by_own_ ? hand_over_own_ : hand_over_other_).add(now_() - waiter.granted_at_);
+}
+
+void LocalPool::add_to(PoolStats& stats) const {
+  for (std::size_t d = 0; d < kDirections; ++d) {
+    stats.promised[d] += holdings_.count(Holdings::State::promised, static_cast<Direction>(d));
+    stats.filled[d] += holdings_.count(Holdings::State::filled, static_cast<Direction>(d));
+  }
+  for (std::size_t u = 0; u < kUrgencies; ++u) stats.waited[u] += waited_[u].counts();
+  stats.hand_over_own += hand_over_own_.counts();
+  stats.hand_over_other += hand_over_other_.counts();
 }
 
 std::size_t LocalPool::deliver() {
@@ -95,6 +132,7 @@ std::size_t LocalPool::deliver() {
     Block* block = pool_.next_granted(*this, subscription);
     if (subscription == nullptr) break;
     ++delivered;
+    measure_hand_over(*subscription);
     subscription->owner_.on_block(adopt(block));
   }
   return delivered;

@@ -8,6 +8,9 @@
 
 #include "pool/block.h"
 #include "pool/buffer_pool.h"
+#include "pool/histogram.h"
+#include "pool/holdings.h"
+#include "pool/shortage.h"
 
 namespace pool {
 
@@ -28,13 +31,15 @@ class Waker {
 /// worker takes from it before it goes to wait: a cache never holds what another thread waits for.
 class LocalPool {
  public:
-  LocalPool(BufferPool& pool, Waker& waker);
+  /// `now` is called at every grant, on any thread.
+  LocalPool(BufferPool& pool, Waker& waker, TicksNow now = no_clock);
   LocalPool(const LocalPool&) = delete;
   LocalPool& operator=(const LocalPool&) = delete;
   /// REQUIRES: no subscription of this worker waits, and its blocks are back. Gives the cache back.
   ~LocalPool();
 
-  /// A block if one may be had now, else null. Never waits and never overtakes a waiter.
+  /// A block if one may be had now, else null. Never waits and never overtakes a waiter. Null as well where
+  /// PoolLimits::shortage says so.
   BlockRef try_acquire(Direction direction);
   /// The same, but only while less than half of what the direction may have is in use: for bytes that nobody
   /// takes yet. What waits for something other than a block can thus never hold all that others need to go
@@ -48,6 +53,9 @@ class LocalPool {
   std::size_t deliver();
   bool has_granted() const { return granted_count_.load(std::memory_order_acquire) != 0; }
 
+  /// What the blocks of this worker are used for: pipes count theirs.
+  Holdings& holdings() { return holdings_; }
+
   BufferPool& pool() { return pool_; }
   const BufferPool& pool() const { return pool_; }
 
@@ -60,9 +68,19 @@ class LocalPool {
   void release(Block* block) noexcept;
   Block* pop_cached(Direction direction);
   BlockRef adopt(Block* block);
+  bool refuse();
+  void measure_wait(const ReleaseSubscription& waiter);
+  void measure_hand_over(const ReleaseSubscription& waiter);
+  void add_to(PoolStats& stats) const;  // what is counted here and not under the pool's lock
 
   BufferPool& pool_;
   Waker& waker_;
+  const TicksNow now_;
+  Holdings holdings_;
+  std::array<Histogram, kUrgencies> waited_;
+  Histogram hand_over_own_;
+  Histogram hand_over_other_;
+  ShortageDice shortage_;
 
   std::mutex cache_mutex_;  // taken after the pool's lock where both are held
   std::array<Block*, kDirections> cache_{};

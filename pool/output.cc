@@ -58,6 +58,17 @@ std::size_t Output::gather(std::span<std::span<const std::byte>> pieces) const {
   return count;
 }
 
+
+std::size_t Output::blocks() const {
+  std::vector<const Block*> blocks;
+  for (std::size_t i = first_; i < segments_.size(); ++i) {
+    const Block* block = segments_[i].slice.block.get();
+    if (block != nullptr && !block->is_doorbell()) blocks.push_back(block);
+  }
+  std::ranges::sort(blocks);
+  return static_cast<std::size_t>(std::ranges::unique(blocks).begin() - blocks.begin());
+}
+
 void Output::consume(std::size_t n) {
   assert(n <= bytes_);
   bytes_ -= n;

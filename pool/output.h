@@ -23,6 +23,8 @@ class Output {
 
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
+  /// Blocks of the pool that it holds. Walks what is queued.
+  std::size_t blocks() const;
 
   /// Fills `pieces` with the next bytes to write, in order, and returns how many pieces there are.
   /// They stay valid until the next append() or consume().

@@ -13,7 +13,9 @@ Pipe::Pipe(LocalPool& local, TurnGroup& group, const Terms& terms)
   assert(terms.max_blocks >= 1);
 }
 
-Pipe::~Pipe() = default;
+Pipe::~Pipe() {
+  for (const BlockRef& block : chunks_) forget(*block);
+}
 
 // ---- Chunks ----
 
@@ -24,29 +26,42 @@ std::size_t Pipe::space() const {
 }
 
 void Pipe::add(BlockRef block) {
-  if (!block->is_doorbell()) ++blocks_;
+  const bool is_block = !block->is_doorbell();
   chunks_.push_back(std::move(block));
+  if (!is_block) return;
+  local_.holdings().add(Holdings::State::promised, terms_.direction);
+  if (++blocks_ == 1 && watcher_ != nullptr) watcher_->on_holding();
 }
 
-// The doorbell of a pipe whose producer makes promises rings again once its bytes are gone. Else two such pipes in series, each
-// with its blocks promised to bytes that the other has no place for, would wait for each other (README.md).
-void Pipe::discount(const Block& chunk) {
-  if (!chunk.is_doorbell()) {
-    --blocks_;
-  } else if (has_promised_) {
-    doorbell_left_ = terms_.doorbell;
+// `block` leaves the pipe; its last bytes may still be on their way. The doorbell of a pipe whose producer makes promises rings
+// again once its bytes are gone: else two such pipes in series, each with its blocks promised to bytes that the other has no
+// place for, would wait for each other (README.md).
+void Pipe::forget(const Block& block) {
+  if (block.is_doorbell()) {
+    if (has_promised_) doorbell_left_ = terms_.doorbell;
+    return;
   }
+  --blocks_;
+  local_.holdings().sub(block.empty() ? Holdings::State::promised : Holdings::State::filled, terms_.direction);
+}
+
+void Pipe::count_move(const Block& block, Holdings::State from, Holdings::State to) {
+  if (block.is_doorbell()) return;
+  local_.holdings().sub(from, terms_.direction);
+  local_.holdings().add(to, terms_.direction);
 }
 
 void Pipe::drop_first() {
-  discount(*chunks_.front());
+  forget(*chunks_.front());
   chunks_.erase(chunks_.begin());
   if (write_ > 0) --write_;
 }
 
 void Pipe::drop_all() {
+  if (readable_ > 0 && watcher_ != nullptr) watcher_->on_progress(0, false);
+  for (const BlockRef& block : chunks_) forget(*block);
   chunks_.clear();
-  write_ = blocks_ = readable_ = promised_ = 0;
+  write_ = readable_ = promised_ = 0;
 }
 
 // Gives up what neither holds bytes nor backs a promise, so that no idle pipe keeps what others need.
@@ -55,7 +70,7 @@ void Pipe::drop_unneeded() {
     Block& last = *chunks_.back();
     const std::size_t renewed = last.is_doorbell() && has_promised_ ? terms_.doorbell : 0;
     if (space() - last.space().size() + renewed < promised_) return;
-    discount(last);
+    forget(last);
     chunks_.pop_back();
     write_ = std::min(write_, chunks_.size());
   }
@@ -147,13 +162,14 @@ void Pipe::commit(std::size_t n) {
     return;
   }
   Block& block = *chunks_[write_];
+  if (block.empty()) count_move(block, Holdings::State::promised, Holdings::State::filled);
   block.fill(n);
   readable_ += n;
   bytes_in_ += n;
   promised_ -= std::min(promised_, n);
   if (block.full()) ++write_;
   used_ += n;
-  if (watcher_ != nullptr) watcher_->on_progress();
+  if (watcher_ != nullptr) watcher_->on_progress(n, true);
   if (consumer_ != nullptr) consumer_->on_readable();
 }
 
@@ -209,8 +225,9 @@ Slice Pipe::take(std::size_t max) {
   slice.block->drain(n);
   readable_ -= n;
   bytes_out_ += n;
-  if (watcher_ != nullptr) watcher_->on_progress();
+  if (watcher_ != nullptr) watcher_->on_progress(n, readable_ > 0);
   if (!slice.block->empty()) return slice;
+  count_move(*slice.block, Holdings::State::filled, Holdings::State::promised);
   if (readable_ == 0) grow_target();
 
   // The slice is all that keeps a full block now: written, it goes back to the pool. A block with space stays

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pool/block.h"
+#include "pool/holdings.h"
 #include "pool/pause_set.h"
 #include "pool/release_subscription.h"
 
@@ -40,8 +41,10 @@ class PipeWatcher {
  public:
   /// The pipe begins, or ceases, to wait for a block.
   virtual void on_waiting(bool waiting) = 0;
-  /// Bytes went in, or out.
-  virtual void on_progress() = 0;
+  /// The pipe holds a block again, which it did not before.
+  virtual void on_holding() {}
+  /// `bytes` went in, or out; 0: what lay in the pipe was dropped. `unread`: there are bytes in it.
+  virtual void on_progress(std::size_t bytes, bool unread) = 0;
 
  protected:
   ~PipeWatcher() = default;
@@ -141,7 +144,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   BlockRef next_chunk();
   bool add_spare();
   void add(BlockRef block);
-  void discount(const Block& chunk);
+  void forget(const Block& block);
+  void count_move(const Block& block, Holdings::State from, Holdings::State to);
   void drop_first();
   void drop_all();
   void drop_unneeded();

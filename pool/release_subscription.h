@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "pool/block.h"
+#include "pool/histogram.h"
 
 namespace pool {
 
@@ -90,6 +91,10 @@ class ReleaseSubscription {
   Urgency urgency_ = Urgency::invite;
   Direction direction_ = Direction::request;
   Block* granted_ = nullptr;
+  bool queued_ = false;          // it was not granted at once
+  bool granted_by_own_ = false;  // by a release of its own worker
+  Ticks asked_at_ = 0;
+  Ticks granted_at_ = 0;
   ReleaseSubscription* next_ = nullptr;  // in its line while waiting, in its worker's list while granted
   ReleaseSubscription* prev_ = nullptr;
 };
