@@ -12,6 +12,7 @@
 
 #include "h2/session.h"
 #include "h2/stream.h"
+#include "pool/ledger.h"
 
 namespace h2 {
 
@@ -158,10 +159,21 @@ namespace {
 constexpr std::size_t kPrefix = alignof(std::max_align_t);
 static_assert(kPrefix >= sizeof(std::size_t));
 
+void count_in(void* count, std::ptrdiff_t bytes) {
+  auto& memory = *static_cast<Nghttp2Memory*>(count);
+  memory.bytes += static_cast<std::size_t>(bytes);
+  if (memory.ledger != nullptr) memory.ledger->charge(pool::Account::http2, bytes);
+}
+
+// With what malloc makes of it: a header in front, and its length rounded up.
+std::ptrdiff_t cost_of(std::size_t size) {
+  return static_cast<std::ptrdiff_t>((size + kPrefix + sizeof(std::size_t) + kPrefix - 1) / kPrefix * kPrefix);
+}
+
 void* counted(void* memory, std::size_t size, void* count) {
   if (memory == nullptr) return nullptr;
   std::memcpy(memory, &size, sizeof size);
-  *static_cast<std::size_t*>(count) += size + kPrefix;
+  count_in(count, cost_of(size));
   return static_cast<std::byte*>(memory) + kPrefix;
 }
 
@@ -171,7 +183,7 @@ void* uncounted(void* piece, void* count) {
   void* memory = static_cast<std::byte*>(piece) - kPrefix;
   std::size_t size = 0;
   std::memcpy(&size, memory, sizeof size);
-  *static_cast<std::size_t*>(count) -= size + kPrefix;
+  count_in(count, -cost_of(size));
   return memory;
 }
 
@@ -260,14 +272,14 @@ nghttp2_data_provider body_of(Stream& stream) {
 
 }  // namespace
 
-Nghttp2Ptr make_nghttp2_session(Session& session, std::size_t& bytes) {
+Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory) {
   const auto callbacks = make_callbacks();
   const auto options = make_options(session.limits());
-  nghttp2_mem memory = {&bytes, count_malloc, count_free, count_calloc, count_realloc};
+  nghttp2_mem allocator = {&memory, count_malloc, count_free, count_calloc, count_realloc};
   const auto make =
       session.role() == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   nghttp2_session* made = nullptr;
-  if (make(&made, callbacks.get(), &session, options.get(), &memory) != 0) throw std::bad_alloc();
+  if (make(&made, callbacks.get(), &session, options.get(), &allocator) != 0) throw std::bad_alloc();
   return Nghttp2Ptr(made);
 }
 
@@ -284,6 +296,10 @@ int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream&
   const nghttp2_data_provider body = body_of(stream);
   return nghttp2_submit_response(nghttp2, stream.id(), fields.data(), fields.size(),
                                  has_body ? &body : nullptr);
+}
+
+void submit_refusal(nghttp2_session* nghttp2, std::int32_t stream_id) {
+  nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
 }
 
 int submit_interim(nghttp2_session* nghttp2, const HeaderList& headers, std::int32_t stream_id) {

@@ -10,12 +10,13 @@ namespace h2 {
 
 class Session;
 class Stream;
+struct Nghttp2Memory;
 
 /// The edge to nghttp2: its callbacks, its allocator, and what is submitted to it in our own types.
 
 /// An nghttp2 session of `session`'s role and limits that calls back into `session` and counts what it
-/// allocates in `bytes`. Throws std::bad_alloc. REQUIRES: both outlive it.
-Nghttp2Ptr make_nghttp2_session(Session& session, std::size_t& bytes);
+/// allocates in `memory`. Throws std::bad_alloc. REQUIRES: both outlive it.
+Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory);
 
 /// A request; with `has_body` its DATA is what `stream` offers. Returns the stream's id, or a negative
 /// nghttp2 error.
@@ -23,6 +24,8 @@ std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers,
                             bool has_body);
 /// A final response. Returns 0 or a negative nghttp2 error, like the following.
 int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body);
+/// Ends a stream that nothing is kept of with RST_STREAM(REFUSED_STREAM).
+void submit_refusal(nghttp2_session* nghttp2, std::int32_t stream_id);
 int submit_interim(nghttp2_session* nghttp2, const HeaderList& headers, std::int32_t stream_id);
 int submit_trailers(nghttp2_session* nghttp2, const HeaderList& trailers, std::int32_t stream_id);
 

@@ -20,6 +20,8 @@ constexpr std::size_t kMaxDebugData = 256;
 // A header section is decoded to its end, to keep the compression state, but is looked at no further than
 // this many times what a list may hold.
 constexpr std::size_t kWorthDecoding = 4;
+// A head that grows is asked about again at each of so many bytes.
+constexpr std::size_t kAskAgain = 4096;
 
 }  // namespace
 
@@ -28,8 +30,8 @@ void Nghttp2Deleter::operator()(nghttp2_session* session) const noexcept {
 }
 
 Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
-    : role_(role), limits_(limits), events_(events), guard_(limits.abuse) {
-  nghttp2_ = make_nghttp2_session(*this, nghttp2_bytes_);
+    : role_(role), limits_(limits), events_(events), guard_(limits.abuse), nghttp2_memory_{limits.ledger} {
+  nghttp2_ = make_nghttp2_session(*this, nghttp2_memory_);
   announce();
 }
 
@@ -82,6 +84,10 @@ bool Session::produce(pool::Output& output, std::size_t limit) {
   }
   output_ = nullptr;
   return output.bytes() >= limit && wants_write();
+}
+
+std::int32_t Session::send_window() const {
+  return std::max(nghttp2_session_get_remote_window_size(nghttp2_.get()), 0);
 }
 
 bool Session::wants_write() const {
@@ -213,7 +219,11 @@ void Session::ping() {
 
 void Session::headers_begin(std::int32_t id, bool is_request) {
   receiving_headers_ = true;
-  if (is_request) nghttp2_session_set_stream_user_data(nghttp2_.get(), id, &add_stream(id));
+  if (is_request) {
+    // A refused one has no Stream: what comes on it is decoded and dropped.
+    if (!events_.admits_request(0)) return submit_refusal(nghttp2_.get(), id);
+    nghttp2_session_set_stream_user_data(nghttp2_.get(), id, &add_stream(id));
+  }
   Stream* stream = find(id);
   if (stream == nullptr) return;
   stream->incoming_.clear();
@@ -223,8 +233,20 @@ void Session::headers_begin(std::int32_t id, bool is_request) {
 
 bool Session::header_came(std::int32_t id, const HeaderField& field) {
   Stream* stream = find(id);
-  if (stream == nullptr) return true;
+  if (stream == nullptr) {
+    // Refused: nobody is told of the section's end.
+    if (role_ == Role::server) receiving_headers_ = false;
+    return role_ == Role::client;
+  }
+  const std::size_t before = stream->incoming_bytes_;
   stream->incoming_bytes_ += field.name.size() + field.value.size() + HeaderList::kFieldOverhead;
+  if (before / kAskAgain != stream->incoming_bytes_ / kAskAgain && !stream->seen_final_headers_ &&
+      role_ == Role::server && !events_.admits_request(stream->incoming_bytes_)) {
+    stream->incoming_ = {};
+    receiving_headers_ = false;
+    stream->submit_reset(ErrorCode::refused_stream);
+    return false;
+  }
   if (stream->incoming_bytes_ > limits_.max_header_bytes ||
       stream->incoming_.size() >= limits_.max_header_fields) {
     stream->incoming_oversized_ = true;

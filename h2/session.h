@@ -31,6 +31,12 @@ struct GoAway {
 /// produce().
 class SessionEvents {
  public:
+  /// Server: whether a request that begins, or whose head has grown to `header_bytes`, is to be taken. If not, nothing is kept
+  /// of it and the peer is told REFUSED_STREAM: it may send it again (RFC 9113 §8.7).
+  virtual bool admits_request(std::size_t header_bytes) {
+    (void)header_bytes;
+    return true;
+  }
   /// Server: a new stream with its request. Call stream.set_events() (and set_inbound() unless end_stream)
   /// before returning, or reset() it.
   virtual void on_request(Stream& stream, HeaderList&& headers, bool end_stream, bool oversized) = 0;
@@ -44,6 +50,12 @@ class SessionEvents {
 
  protected:
   ~SessionEvents() = default;
+};
+
+/// What nghttp2 has allocated for a session.
+struct Nghttp2Memory {
+  pool::Ledger* ledger;   // charged too, if there is one
+  std::size_t bytes = 0;
 };
 
 /// The protocol state of one HTTP/2 connection, for either role: bytes in, bytes out. It owns no socket,
@@ -89,6 +101,8 @@ class Session {
   /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS; 100 until its SETTINGS came.
   std::uint32_t peer_max_streams() const;
   std::size_t open_streams() const { return streams_.size(); }
+  /// Bytes of the connection's window that the peer left us; 0: it takes no body on any stream.
+  std::int32_t send_window() const;
 
   /// Ends the session in order (RFC 9113 §6.8), server: GOAWAY with the highest id and a PING; once that is
   /// answered, or on the second call, GOAWAY with the last id that was accepted. Streams go on. Client:
@@ -110,7 +124,7 @@ class Session {
   /// Why the session ended on its own, as its GOAWAY's debug data says; "" before.
   const std::string& end_reason() const { return end_reason_; }
   /// Bytes that nghttp2 has allocated for this session.
-  std::size_t nghttp2_bytes() const { return nghttp2_bytes_; }
+  std::size_t nghttp2_bytes() const { return nghttp2_memory_.bytes; }
   /// For each open stream, in no order. Do not open or reset streams from `visit`.
   template <typename Visit>
   void for_each_stream(Visit visit) {
@@ -172,7 +186,7 @@ class Session {
   std::uint64_t pings_ = 0;
   pool::Output* output_ = nullptr;  // during produce()
   std::size_t output_limit_ = 0;
-  std::size_t nghttp2_bytes_ = 0;
+  Nghttp2Memory nghttp2_memory_;
   Nghttp2Ptr nghttp2_;
   std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
 };

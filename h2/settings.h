@@ -3,6 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace pool {
+class Ledger;
+}
+
 namespace h2 {
 
 /// What a session bears from its peer. Rates are counted in windows of one second of the time given to
@@ -27,6 +31,7 @@ struct SessionLimits {
   std::size_t max_header_fields = 200;         // cookie crumbs included
   std::uint32_t connection_window = 1U << 30;  // bytes, once the peer has acknowledged our SETTINGS
   AbuseLimits abuse;
+  pool::Ledger* ledger = nullptr;  // that the session's memory in nghttp2 is charged to; null: none
 };
 
 }  // namespace h2
