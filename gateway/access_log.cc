@@ -104,6 +104,7 @@ std::size_t AccessLog::Format::append(const Entry& entry, std::string_view text)
   writer_.Double(milliseconds(entry.backend));
   writer_.Key("paused_ms");
   writer_.Double(milliseconds(entry.paused));
+  next_text("pause");
   next_text("end");
   writer_.EndObject();
   buffer_.Put('\n');
@@ -128,6 +129,7 @@ AccessRecord AccessRecord::of(const Exchange& exchange, std::chrono::steady_cloc
   record.endpoint = exchange.endpoint();
   record.backend = exchange.waited_for_backend();
   record.paused = exchange.paused_for_blocks();
+  record.pause = exchange.pause_reasons();
   record.end = exchange.end_reason();
   return record;
 }
@@ -155,8 +157,9 @@ AccessLog::~AccessLog() {
 bool AccessLog::record(const AccessRecord& record) {
   if (!enabled_) return true;
   const std::string_view end = record.end.empty() ? std::string_view("complete") : record.end;
-  const std::array<std::string_view, 7> texts = {
-      record.client, record.method, record.authority, record.path, record.cluster, record.endpoint, end};
+  const std::array<std::string_view, 8> texts = {
+      record.client, record.method, record.authority, record.path, record.cluster, record.endpoint, record.pause,
+      end};
   std::size_t size = 0;
   Entry entry{.time = record.time,
               .total = record.total,

@@ -37,6 +37,7 @@ struct AccessRecord {
   std::chrono::nanoseconds total{};
   std::chrono::nanoseconds backend{};  // waited for the backend's response head
   std::chrono::nanoseconds paused{};   // waited for blocks, both directions
+  std::string_view pause;              // what it waited for most (Exchange::pause_reasons); "": nothing
   std::string_view end;                // why it ended; "" for a whole response, written as "complete"
 };
 
@@ -44,7 +45,7 @@ struct AccessRecord {
 ///
 ///   {"time":"2026-11-22T10:00:00.123Z","client":"127.0.0.1","stream":1,"method":"GET","authority":"localhost","path":"/",
 ///    "status":200,"bytes_in":0,"bytes_out":12,"cluster":"app","endpoint":"127.0.0.1:8080","total_ms":1.234,
-///    "backend_ms":1.001,"paused_ms":0.0,"end":"complete"}
+///    "backend_ms":1.001,"paused_ms":0.0,"pause":"","end":"complete"}
 ///
 /// Bytes that are not UTF-8 appear as U+FFFD. Lines that cannot be written (disk full, reader gone) are lost,
 /// which is said once in the error log; a reader that does not read holds up nobody but the writing thread.
@@ -78,7 +79,7 @@ class AccessLog {
     std::uint64_t bytes_in, bytes_out;
     std::int32_t stream;
     std::int32_t status;
-    std::array<std::uint32_t, 7> lengths;
+    std::array<std::uint32_t, 8> lengths;
   };
   struct Batch {
     std::vector<Entry> entries;

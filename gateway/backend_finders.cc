@@ -37,7 +37,7 @@ std::unique_ptr<Backend> RoutedBackends::find(Exchange& exchange, const Error* f
   if (endpoint == nullptr) {
     return answer(exchange, {.source = ErrorSource::endpoint,
                              .status = 503,
-                             .reason = fmt::format("no endpoint in cluster {}", cluster.name())});
+                             .reason = fmt::format("no endpoint in cluster {} is up ({} down)", cluster.name(), cluster.size())});
   }
   return endpoint->make_backend();
 }
@@ -47,7 +47,7 @@ std::unique_ptr<Backend> RoutedBackends::answer(Exchange& exchange, const Error&
 }
 
 std::unique_ptr<Backend> AdminBackends::find(Exchange& exchange, const Error*) {
-  return make_admin_applet(exchange, worker_.turn_end, context_);
+  return make_admin_applet(exchange, worker_.turn_end, worker_.loop, context_);
 }
 
 std::unique_ptr<Backend> AdminBackends::answer(Exchange& exchange, const Error& error) {

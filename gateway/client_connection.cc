@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/log.h"
 #include "gateway/stats.h"
@@ -16,7 +17,9 @@ ClientConnection::ClientConnection(const ListenerParts& parts, std::unique_ptr<T
       connection_(parts.worker.connection_parts(), std::move(transport), h2::Role::server, parts.limits,
                   parts.timeouts.stall, *this, *this) {
   parts_.worker.stats.connections_accepted.add();
+  number_ = parts_.worker.stats.connections_accepted.value();
   parts_.worker.stats.connections_open.add();
+  handshake_ = pool::Reservation(parts_.worker.admission.ledger(), kHandshakeReserve);
   slow_deadline_.set(parts_.timeouts.tls_handshake);
 }
 
@@ -34,11 +37,18 @@ void ClientConnection::terminate(std::string_view reason) { connection_.terminat
 
 void ClientConnection::on_connection_open() {
   is_open_ = true;
+  handshake_.release();
+  owner_.on_client_open();
   slow_deadline_.set(parts_.timeouts.request_header);
   arm_idle();
 }
 
 void ClientConnection::on_connection_fed() {
+  // A head that only grows, where there is no more memory: nothing else of it can be ended.
+  if (connection_.session().receiving_headers() && !parts_.worker.admission.admits_admin()) {
+    parts_.worker.stats.headers_cut.add();
+    return connection_.terminate(h2::ErrorCode::enhance_your_calm, "no memory for the header section that has begun");
+  }
   const bool is_waiting = !connection_.session().peer_settings_received() || connection_.session().receiving_headers();
   if (!is_waiting) {
     slow_deadline_.clear();
@@ -68,6 +78,13 @@ void ClientConnection::on_connection_end(std::string_view reason) {
 
 // ---- From the session ----
 
+bool ClientConnection::admits_request(std::size_t header_bytes) {
+  const Admission& admission = parts_.worker.admission;
+  if (parts_.is_admin ? admission.admits_admin() : admission.admits_stream(held_ + header_bytes)) return true;
+  parts_.worker.stats.streams_refused.add();
+  return false;
+}
+
 void ClientConnection::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) {
   const Transport& transport = connection_.transport();
   Error error{.source = ErrorSource::client, .status = 431, .reason = "request header too large"};
@@ -82,6 +99,7 @@ void ClientConnection::on_request(h2::Stream& stream, h2::HeaderList&& headers, 
       parts_.worker, parts_.exchange, turns_, stream, std::move(headers), !end_stream,
       RequestOrigin{transport.peer(), parts_.local, transport.secure(), stream.id()},
       static_cast<ClientStream::Owner&>(*this)));
+  held_ += client.cost();
   idle_deadline_.clear();
   client.start(refusal);
 }
@@ -94,6 +112,7 @@ void ClientConnection::on_goaway(const h2::GoAway& goaway) {
 }
 
 void ClientConnection::on_stream_over(ClientStream& stream) {
+  held_ -= stream.cost();
   parts_.worker.turn_end.bury(streams_.release(stream));
   if (streams_.empty() && !connection_.ended()) arm_idle();
 }

@@ -8,6 +8,7 @@
 #include "gateway/h2_connection.h"
 #include "gateway/owned_set.h"
 #include "gateway/worker_parts.h"
+#include "pool/ledger.h"
 
 namespace gateway {
 
@@ -27,6 +28,7 @@ struct ListenerParts {
   const h2::SessionLimits& limits;
   const ClientTimeouts& timeouts;
   std::string local;  // the listener's address
+  bool is_admin = false;
 };
 
 /// One client's HTTP/2 connection and its streams. Confined to its worker's thread.
@@ -34,6 +36,8 @@ class ClientConnection final : private h2::SessionEvents, private H2Connection::
  public:
   class Owner {
    public:
+    /// Its handshake is over.
+    virtual void on_client_open() = 0;
     /// Over; bury it.
     virtual void on_client_gone(ClientConnection& connection) = 0;
 
@@ -49,9 +53,16 @@ class ClientConnection final : private h2::SessionEvents, private H2Connection::
   /// Ends now, whatever is under way.
   void terminate(std::string_view reason);
 
+  /// Which of the connections that its worker accepted it is, from 1.
+  std::uint64_t number() const { return number_; }
+  const H2Connection& connection() const { return connection_; }
+  std::size_t streams() const { return streams_.size(); }
+  const ClientStream& stream(std::size_t i) const { return streams_[i]; }
+
   std::size_t slot = 0;  // in its owner's set
 
  private:
+  bool admits_request(std::size_t header_bytes) override;
   void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
   void on_goaway(const h2::GoAway& goaway) override;
   void on_settings() override {}
@@ -66,11 +77,14 @@ class ClientConnection final : private h2::SessionEvents, private H2Connection::
 
   const ListenerParts& parts_;
   Owner& owner_;
+  std::uint64_t number_;
   pool::TurnGroup turns_;           // outlives the streams
   OwnedSet<ClientStream> streams_;
   Deadline slow_deadline_;  // handshake, preface, header sections
   Deadline idle_deadline_;  // without a stream; then for the answer to the drain's PING
   bool is_open_ = false;
+  std::size_t held_ = 0;            // by its streams, as admission reckons
+  pool::Reservation handshake_;     // until it is open
   H2Connection connection_;  // last: closing its session ends the streams
 };
 

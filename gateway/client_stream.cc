@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "gateway/access_log.h"
+#include "gateway/admission.h"
 #include "gateway/stats.h"
 #include "gateway/worker_parts.h"
 
@@ -14,6 +15,7 @@ ClientStream::ClientStream(const WorkerParts& worker, const Exchange::Parts& par
     : worker_(worker),
       owner_(owner),
       stream_(&stream),
+      cost_(kStreamCost + request.bytes()),
       exchange_(parts, *this, group, std::move(request), request_has_body, std::move(origin)) {
   stream.set_events(this);
   if (request_has_body) stream.set_inbound(&exchange_.request_body());

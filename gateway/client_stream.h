@@ -30,6 +30,10 @@ class ClientStream final : private h2::StreamEvents, private ExchangeClient {
   /// Starts the exchange; answers with `refusal` instead if there is one.
   void start(const Error* refusal);
   const Exchange& exchange() const { return exchange_; }
+  /// Null: it is over.
+  const h2::Stream* stream() const { return stream_; }
+  /// Bytes that it holds, as admission reckons.
+  std::size_t cost() const { return cost_; }
 
   std::size_t slot = 0;  // in its owner's set
 
@@ -46,6 +50,7 @@ class ClientStream final : private h2::StreamEvents, private ExchangeClient {
   const WorkerParts& worker_;
   Owner& owner_;
   h2::Stream* stream_;
+  const std::size_t cost_;
   Exchange exchange_;
 };
 

@@ -12,6 +12,7 @@
 #include "gateway/log.h"
 #include "gateway/net/address.h"
 #include "h2/settings.h"
+#include "pool/shortage.h"
 
 namespace gateway {
 
@@ -24,6 +25,7 @@ struct MemoryConfig {
   std::uint64_t budget = 256ULL << 20;  // bytes
   std::size_t block_size = 16 * 1024;   // bytes
   std::size_t blocks = 8192;            // the cap on blocks; blocks * block_size <= budget
+  pool::Shortage shortage;              // for tests
 };
 
 /// One certificate chain and its key, both PEM files.
@@ -65,6 +67,16 @@ struct EndpointConfig {
   Place place;
 };
 
+/// Active health checks of a cluster's endpoints.
+struct HealthConfig {
+  std::string path = "/";
+  std::chrono::milliseconds interval{std::chrono::seconds(5)};  // from one check's begin to the next one's
+  std::chrono::milliseconds timeout{std::chrono::seconds(2)};   // for the whole response; at most the interval
+  unsigned healthy = 2;                                         // good checks in a row that bring an endpoint back
+  unsigned unhealthy = 3;                                       // failed ones in a row that take it out
+  std::string host;                                             // :authority; "": the endpoint as it was written
+};
+
 struct ClusterConfig {
   std::string name;
   Protocol protocol = Protocol::http1;
@@ -72,6 +84,7 @@ struct ClusterConfig {
   std::vector<EndpointConfig> endpoints;
   Policy policy = Policy::round_robin;
   std::size_t max_connections = 0;  // of one worker to one endpoint
+  std::optional<HealthConfig> health;  // none: no active checks
   Place place;                      // of the name
 };
 /// What max_connections is when it is not set.
@@ -118,6 +131,7 @@ struct LogConfig {
 
 struct Config {
   std::string source;  // the file's name, or "command line"
+  std::string text;    // of the file as it was read; "" for the command line
   std::size_t workers = 1;
   MemoryConfig memory;
   std::vector<ListenerConfig> listeners;
@@ -128,6 +142,9 @@ struct Config {
   std::optional<AdminConfig> admin;  // none: no admin listener
   LogConfig log;
 };
+
+/// The least that is left of the budget for what is not blocks: a few connections.
+inline constexpr std::uint64_t kLeastBesideBlocks = 256 * 1024;
 
 /// One for each core that this process may use, within the bounds.
 std::size_t default_workers();

@@ -30,6 +30,34 @@ bool absent_or_right(TableReader& table, std::string_view key, Read read) {
   return read() || table.ask(key) == nullptr;
 }
 
+// A knob for tests.
+void read_shortage(TableReader& memory, pool::Shortage& shortage) {
+  std::string text;
+  if (!memory.string("shortage", text)) return;
+  if (const auto parsed = parse_shortage(text)) {
+    shortage = *parsed;
+  } else {
+    memory.wrong("shortage",
+                 fmt::format("is \"{}\"; it must be \"none\", \"every 3\" or \"random 0.33 seed 7\"", text));
+  }
+}
+
+void check_fit(TableReader& table, bool right, bool set, const MemoryConfig& memory) {
+  const std::uint64_t fit = (memory.budget - kLeastBesideBlocks) / memory.block_size;
+  if (!right || memory.blocks <= fit) return;
+  const std::string rest = format_size(kLeastBesideBlocks);
+  if (!set) {
+    return table.wrong("block_size", fmt::format("is {}, but memory.budget is {}, of which {} are for everything else: "
+                                                 "not one block fits",
+                                                 format_size(memory.block_size), format_size(memory.budget), rest));
+  }
+  table.wrong("blocks",
+              fmt::format("is {}, but {} blocks of {} need {} and memory.budget is {}, of which {} are for everything "
+                          "else: the budget is too small for the blocks; at most {} would fit",
+                          memory.blocks, memory.blocks, format_size(memory.block_size),
+                          format_size(memory.blocks * memory.block_size), format_size(memory.budget), rest, fit));
+}
+
 void read_memory(TableReader& document, Config& config) {
   MemoryConfig& memory = config.memory;
   memory.blocks = default_blocks(memory.budget, memory.block_size);
@@ -49,14 +77,8 @@ void read_memory(TableReader& document, Config& config) {
   constexpr std::int64_t kMostBlocks = 1LL << 28;
   const bool set = table.integer("blocks", 1, kMostBlocks, memory.blocks);
   if (!set) memory.blocks = default_blocks(memory.budget, memory.block_size);
-  const std::uint64_t fit = memory.budget / memory.block_size;
-  if (right && set && memory.blocks > fit) {
-    table.wrong("blocks",
-                fmt::format("is {}, but {} blocks of {} need {} and memory.budget is {}: the budget is too "
-                            "small for the blocks; at most {} would fit",
-                            memory.blocks, memory.blocks, format_size(memory.block_size),
-                            format_size(memory.blocks * memory.block_size), format_size(memory.budget), fit));
-  }
+  check_fit(table, right, set, memory);
+  read_shortage(table, memory.shortage);
   table.finish();
 }
 
@@ -155,6 +177,7 @@ LoadedConfig read_config(std::string_view text, const std::string& file) {
   ConfigReading reading{std::filesystem::absolute(file).parent_path().string(), result.mistakes, {}};
   Config config = read_document(reading, *root);
   config.source = file;
+  config.text = text;
   check_config(config, result.mistakes);
   if (!result.mistakes.has_errors()) result.config = std::move(config);
   return result;
@@ -163,7 +186,7 @@ LoadedConfig read_config(std::string_view text, const std::string& file) {
 std::vector<std::string> config_keys() {
   // Each table once, all of them empty: the readers ask for every key.
   constexpr std::string_view kTables =
-      "[[listener]]\ntls = {}\n[[cluster]]\ntls = "
+      "[[listener]]\ntls = {}\n[[cluster]]\ntls = {}\nhealth = "
       "{}\n[[route]]\n[memory]\n[timeouts]\n[limits]\n[admin]\n[log]\n";
   Mistakes mistakes;
   const auto root = parse_config_tree(kTables, "", mistakes);

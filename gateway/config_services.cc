@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/config_health.h"
 #include "gateway/config_values.h"
 
 namespace gateway {
@@ -134,7 +135,7 @@ void read_endpoints(TableReader& table, bool needed, ClusterConfig& cluster) {
 // A demo cluster answers itself: what is said of its backends cannot have been meant. No endpoints are none
 // all the same.
 void check_demo(TableReader& table) {
-  for (const std::string_view key : {"tls", "endpoints", "policy", "max_connections"}) {
+  for (const std::string_view key : {"tls", "endpoints", "policy", "max_connections", "health"}) {
     const ConfigNode* node = table.ask(key);
     const auto* array = node == nullptr ? nullptr : std::get_if<ConfigNode::Array>(&node->value);
     if (node == nullptr || (array != nullptr && array->empty())) continue;
@@ -174,6 +175,7 @@ ClusterConfig read_cluster(ConfigReading& reading, const ConfigNode& node) {
   if (table.choice("policy", kPolicies, index)) cluster.policy = kPolicyValues[index];
   cluster.max_connections = default_max_connections(cluster.protocol);
   table.integer("max_connections", 1, 10'000, cluster.max_connections);
+  cluster.health = read_health(table);
   if (cluster.protocol == Protocol::demo) check_demo(table);
   table.finish();
   return cluster;

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "gateway/admission.h"
 #include "gateway/config_values.h"
 
 namespace gateway {
@@ -27,8 +28,22 @@ std::string cluster_line(const ClusterConfig& cluster) {
   const std::string_view tls = !cluster.tls          ? ""
                                : cluster.tls->verify ? " over TLS"
                                                      : " over TLS, not verified";
-  return fmt::format("{}{}, {}: {}", to_string(cluster.protocol), tls, to_string(cluster.policy),
-                     endpoints(cluster));
+  std::string health;
+  if (cluster.health) {
+    health = fmt::format(", checked at {} every {}", cluster.health->path, format_duration(cluster.health->interval));
+  }
+  return fmt::format("{}{}, {}: {}{}", to_string(cluster.protocol), tls, to_string(cluster.policy),
+                     endpoints(cluster), health);
+}
+
+// What the memory beside the blocks carries. Connections are not limited by number, so this is where the limit is.
+std::string memory_line(const MemoryConfig& memory) {
+  const std::uint64_t blocks = memory.blocks * memory.block_size;
+  const std::uint64_t limit = spendable(memory.budget, blocks);
+  constexpr std::uint64_t kStreams = 10;
+  return fmt::format("          the other {} carry {} idle connections, or {} with {} streams each; then accepting pauses\n",
+                     format_size(memory.budget - blocks), limit / 4 * 3 / kConnectionCost,
+                     limit / 16 * 15 / (kConnectionCost + kStreams * kStreamCost), kStreams);
 }
 
 }  // namespace
@@ -41,6 +56,7 @@ std::string config_summary(const Config& config) {
   fmt::format_to(out, "memory    budget {}, of it up to {} in {} blocks of {}\n", format_size(memory.budget),
                  format_size(memory.blocks * memory.block_size), memory.blocks,
                  format_size(memory.block_size));
+  text += memory_line(memory);
   for (const ListenerConfig& listener : config.listeners) {
     fmt::format_to(out, "listener  {}://{}, {} streams a connection\n", scheme(listener), listener.text,
                    listener.max_concurrent_streams);

@@ -91,6 +91,32 @@ std::string format_size(std::uint64_t bytes) {
   return format(static_cast<std::int64_t>(bytes), kSizes, "0B");
 }
 
+std::optional<pool::Shortage> parse_shortage(std::string_view text) {
+  const auto word = [&text](std::string_view expected) {
+    const bool found = text == expected || text.starts_with(std::string(expected) + " ");
+    if (found) text.remove_prefix(std::min(text.size(), expected.size() + 1));
+    return found;
+  };
+  const auto number = [&text](auto& out) {
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
+    const bool ended = text.empty() || text.starts_with(' ');
+    if (!text.empty()) text.remove_prefix(1);
+    return error == std::errc{} && ended && out > 0;
+  };
+  pool::Shortage shortage;
+  bool right = false;
+  if (word("none")) {
+    right = true;
+  } else if (word("every")) {
+    right = number(shortage.every);
+  } else if (word("random")) {
+    right = number(shortage.share) && shortage.share <= 1 && (!word("seed") || number(shortage.seed));
+  }
+  if (!right || !text.empty()) return std::nullopt;
+  return shortage;
+}
+
 std::string_view nearest_word(std::string_view typed, std::span<const std::string_view> words) {
   constexpr std::size_t kLongest = 64;  // nothing longer is a slip of the finger
   if (typed.size() > kLongest) return {};

@@ -10,12 +10,15 @@
 #include "gateway/error.h"
 #include "gateway/exchange_state.h"
 #include "gateway/net/event_loop.h"
+#include "gateway/pipe_meter.h"
 #include "gateway/stats.h"
 #include "h2/header_list.h"
 #include "pool/pipe.h"
+#include "pool/slow_share.h"
 
 namespace gateway {
 
+class Admission;
 class TurnEnd;
 
 /// Who asked: a client's stream, or a health check.
@@ -59,22 +62,6 @@ struct ExchangeTimeouts {
   Duration stall{};            // without progress while it holds blocks and others wait for them
 };
 
-/// Measures one pipe: when a byte last went in or out, and how long it waited for blocks in all.
-class PipeMeter final : public pool::PipeWatcher {
- public:
-  explicit PipeMeter(const EventLoop& loop) : loop_(loop), last_progress_(loop.now()) {}
-  void on_waiting(bool waiting) override;
-  void on_progress() override { last_progress_ = loop_.now(); }
-  Time last_progress() const { return last_progress_; }
-  Duration waited() const;
-
- private:
-  const EventLoop& loop_;
-  Time last_progress_;
-  std::optional<Time> waiting_since_;
-  Duration waited_{};
-};
-
 /// One request and its response: two heads, two pipes, and the time it may take. The waist of the house:
 ///
 ///   client's stream ◀──▶ Exchange ◀──▶ Backend
@@ -86,6 +73,7 @@ class Exchange {
   struct Bounds {
     std::size_t doorbell;         // bytes of room that each pipe has of its own, once
     std::size_t max_pipe_blocks;  // how far one pipe may grow
+    pool::Urgency response_urgency = pool::Urgency::leave;  // of the response's pipe
   };
   struct Parts {  // what an exchange needs of its worker
     EventLoop& loop;
@@ -95,6 +83,7 @@ class Exchange {
     WorkerStats& stats;
     const ExchangeTimeouts& timeouts;
     Bounds bounds;
+    const Admission* admission = nullptr;  // null: memory beside the blocks is never short
   };
 
   /// `request` is the client's head as it came. `group`: the connection's turns in the pool.
@@ -151,6 +140,13 @@ class Exchange {
   bool retried() const { return retried_; }
   Time started() const { return started_; }
   Duration waited_for_backend() const;
+  /// What the exchange waited for, for a tenth of its time or more: "no_block" (a block of the pool), "client_slow" (bytes of the
+  /// response lay there), "backend_slow" (bytes of the request did); several joined by "+". "": nothing.
+  std::string_view pause_reasons() const;
+  const PipeMeter& request_meter() const { return request_meter_; }
+  const PipeMeter& response_meter() const { return response_meter_; }
+  const pool::Pipe& request_body() const { return request_body_; }
+  const pool::Pipe& response_body() const { return *response_body_; }
   Duration paused_for_blocks() const { return request_meter_.waited() + response_meter_.waited(); }
   std::uint64_t bytes_from_client() const { return request_body_.bytes_in(); }
   std::uint64_t bytes_to_client() const { return response_body_->bytes_out(); }
@@ -167,7 +163,10 @@ class Exchange {
     Timeout kind;
   };
   Limit limit() const;
-  bool is_stalled(const pool::Pipe& pipe, const PipeMeter& meter) const;
+  bool is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const;
+  bool evict();  // true: the exchange has ended
+  bool evict_for_memory();
+  bool evict(Eviction kind, const PipeMeter& meter, std::string_view what);
   void expire(Timeout kind, Duration after, std::string_view what);
   void arm();
   void on_deadline();
@@ -195,6 +194,7 @@ class Exchange {
   PipeMeter response_meter_;
   pool::Pipe request_body_;
   std::optional<pool::Pipe> response_body_;  // another one for each backend that is asked
+  pool::SlowShare slow_;
   Deadline deadline_;
   std::unique_ptr<Backend> backend_;  // last: its destructor unsets itself from the pipes
 };

@@ -7,18 +7,25 @@
 
 #include "gateway/net/event_loop.h"
 #include "gateway/net/transport.h"
+#include "gateway/pace.h"
 #include "gateway/turn_end.h"
 #include "h2/session.h"
 #include "pool/output.h"
+#include "pool/slow_share.h"
 
 namespace gateway {
+
+class Admission;
+enum class Eviction : std::uint8_t;
+struct WorkerStats;
 
 /// One HTTP/2 connection, towards a client or a backend: a transport, a session, and the output between them.
 ///
 /// A client on cleartext that does not begin with the preface is answered in HTTP/1.1 that this port speaks h2 only.
 /// It reads into its worker's scratch buffer, so reading never needs a block (rule 2). It writes once at the end of a loop
 /// turn for all that happened in it, and asks the session for more only when the socket took what there was.
-/// A socket that takes nothing for `stall` while others wait for blocks is closed (rule 8).
+/// A socket that takes next to nothing for `stall` while others wait for blocks is closed (rule 8), and sooner where slow peers hold
+/// most of the blocks.
 /// Confined to its worker's thread.
 class H2Connection final : private TransportEvents, private TurnEndTask {
  public:
@@ -37,8 +44,10 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   struct Parts {  // of the worker
     EventLoop& loop;
     TurnEnd& turn_end;
-    const pool::BufferPool& pool;
+    pool::BufferPool& pool;
+    const Admission& admission;
     std::span<std::byte> scratch;
+    WorkerStats& stats;
   };
 
   H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role, const h2::SessionLimits& limits,
@@ -46,6 +55,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   ~H2Connection();
 
   h2::Session& session() { return session_; }
+  const h2::Session& session() const { return session_; }
   const Transport& transport() const { return *transport_; }
   /// Writes at the end of this turn. For SessionEvents::on_wants_write.
   void write_soon();
@@ -54,6 +64,10 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   /// Ends without a word.
   void abort(std::string_view reason);
   bool ended() const { return ended_; }
+  /// The socket takes less than there is.
+  bool blocked() const { return is_blocked_; }
+  /// What is queued for the socket.
+  const pool::Output& output() const { return output_; }
 
  private:
   void on_open() override;
@@ -67,7 +81,9 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   void discard();
   std::string_view last_reason() const;
   void linger();
+  void look_again();
   void on_stall();
+  void evict(Eviction kind, std::string_view what);
   void end(std::string_view reason);
 
   const Parts parts_;
@@ -76,7 +92,9 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   std::unique_ptr<Transport> transport_;
   pool::Output output_;
   h2::Session session_;
-  Deadline stall_deadline_;   // armed while the socket takes nothing
+  Pace pace_;                // of the socket, while it takes less than there is
+  pool::SlowShare slow_;
+  Deadline stall_deadline_;   // armed while the socket takes less than there is
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
   std::size_t preface_left_ = 0;  // bytes of the client's preface (RFC 9113 §3.4) to look for before we speak; cleartext only
   bool is_blocked_ = false;  // the socket took less than there was

@@ -1,19 +1,26 @@
 #include "gateway/listener_group.h"
 
+#include "gateway/admission.h"
 #include "gateway/log.h"
 #include "gateway/net/tcp_transport.h"
 #include "gateway/net/tls_context.h"
 #include "gateway/net/tls_transport.h"
 
 namespace gateway {
+namespace {
+
+constexpr Duration kLookAgain = std::chrono::milliseconds(100);
+
+}  // namespace
 
 ListenerGroup::ListenerGroup(const WorkerParts& worker, const Exchange::Parts& exchange,
                              const ClientTimeouts& timeouts, const Plan& plan, ListeningSocket socket,
                              std::function<void()> on_client_gone)
     : worker_(worker),
       plan_(plan),
-      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text},
+      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text, plan_.is_admin},
       on_client_gone_(std::move(on_client_gone)),
+      look_again_(worker.loop, [this] { resume_if_there_is_room(); }),
       listener_(worker.loop, std::move(socket),
                 {.on_accept = [this](Fd fd, const Address& peer) { on_accept(std::move(fd), peer); },
                  .on_error =
@@ -28,15 +35,38 @@ void ListenerGroup::on_accept(Fd fd, const Address& peer) {
   ClientConnection& client = clients_.add(std::make_unique<ClientConnection>(
       parts_, std::move(transport), static_cast<ClientConnection::Owner&>(*this)));
   if (is_draining_) client.drain();
+  pause_if_full();
+}
+
+bool ListenerGroup::admits() const {
+  return plan_.is_admin ? worker_.admission.admits_admin() : worker_.admission.admits_connection();
+}
+
+void ListenerGroup::pause_if_full() {
+  if (is_paused_ || admits()) return;
+  is_paused_ = true;
+  worker_.stats.accept_pauses.add();
+  listener_.pause();
+  look_again_.set(kLookAgain);
+}
+
+void ListenerGroup::resume_if_there_is_room() {
+  if (!is_paused_ || is_draining_) return;
+  if (!admits()) return look_again_.set(kLookAgain);
+  is_paused_ = false;
+  look_again_.clear();
+  listener_.resume();
 }
 
 void ListenerGroup::on_client_gone(ClientConnection& connection) {
   worker_.turn_end.bury(clients_.release(connection));
+  resume_if_there_is_room();
   on_client_gone_();
 }
 
 void ListenerGroup::drain() {
   is_draining_ = true;
+  look_again_.clear();
   listener_.stop();
   // Backwards, since a client that goes at once leaves the set.
   for (std::size_t i = clients_.size(); i-- > 0;) clients_[i].drain();

@@ -14,7 +14,7 @@ namespace gateway {
 
 class TlsServerContext;
 
-/// One listener on one worker: what it accepted. Confined to its worker's thread.
+/// One listener on one worker: what it accepted. It accepts while there is memory for another connection (Admission). Confined to its worker's thread.
 class ListenerGroup final : private ClientConnection::Owner {
  public:
   struct Plan {
@@ -34,9 +34,14 @@ class ListenerGroup final : private ClientConnection::Owner {
   void terminate(std::string_view reason);
   bool empty() const { return clients_.empty(); }
   std::size_t clients() const { return clients_.size(); }
+  const ClientConnection& client(std::size_t i) const { return clients_[i]; }
 
  private:
   void on_accept(Fd fd, const Address& peer);
+  bool admits() const;
+  void pause_if_full();
+  void resume_if_there_is_room();
+  void on_client_open() override { resume_if_there_is_room(); }
   void on_client_gone(ClientConnection& connection) override;
 
   const WorkerParts& worker_;
@@ -45,6 +50,8 @@ class ListenerGroup final : private ClientConnection::Owner {
   const std::function<void()> on_client_gone_;
   OwnedSet<ClientConnection> clients_;
   bool is_draining_ = false;
+  bool is_paused_ = false;      // for lack of memory: clients wait in the kernel's queue
+  Deadline look_again_;         // while it is paused
   Listener listener_;
 };
 

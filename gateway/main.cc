@@ -10,6 +10,9 @@
 #include "gateway/config_file.h"
 #include "gateway/config_quick.h"
 #include "gateway/config_summary.h"
+#include "gateway/memory_account.h"
+#include "gateway/net/event_loop.h"
+#include "gateway/net/tls_context.h"
 #include "gateway/server.h"
 
 namespace {
@@ -41,6 +44,16 @@ int run(gateway::LoadedConfig loaded) {
     return kFailed;
   }
   return server.run();
+}
+
+// Before anything else allocates with them.
+void charge_libraries() {
+  gateway::EventLoop::set_allocator([](void* memory, long size) noexcept {
+    return gateway::counted_realloc(pool::Account::events, memory, static_cast<std::size_t>(size));
+  });
+  gateway::set_tls_allocator([](void* memory, std::size_t size) noexcept {
+    return gateway::counted_realloc(pool::Account::tls, memory, size);
+  });
 }
 
 int main_or_throw(int argc, char** argv) {
@@ -93,6 +106,7 @@ int main_or_throw(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  charge_libraries();
   try {
     return main_or_throw(argc, argv);
   } catch (const std::exception& error) {

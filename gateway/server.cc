@@ -1,11 +1,15 @@
 #include "gateway/server.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cassert>
 #include <system_error>
 
+#include "gateway/memory_account.h"
 #include "gateway/net/tls_context.h"
+#include "gateway/reload.h"
 
 namespace gateway {
 namespace {
@@ -16,6 +20,14 @@ constexpr std::size_t kMaxPipeBlocks = 128;
 // How long a draining client may take to answer the PING behind the first GOAWAY before the second is sent anyway.
 constexpr Duration kDrainNotice = std::chrono::milliseconds(500);
 
+// As many connections as the system bears.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 std::string at(const Place& place, std::string_view what) { return Mistake{place, std::string(what)}.to_string(); }
 
 }  // namespace
@@ -23,20 +35,28 @@ std::string at(const Place& place, std::string_view what) { return Mistake{place
 Server::Server(Config config)
     : config_(std::move(config)),
       stats_(config_.workers),
+      admission_(process_ledger()),
       router_(config_.routes, config_.clusters) {}
 
 Server::~Server() = default;
 
 std::optional<std::string> Server::start() {
   ignore_sigpipe();
+  ::signal(SIGHUP, SIG_IGN);  // until run() hears it
+  raise_descriptor_limit();
+  tune_allocator(config_.workers);
   if (auto error = open_logs()) return error;
-  pool_ = std::make_unique<pool::BufferPool>(
-      pool::PoolLimits::with_reserves(config_.memory.block_size, config_.memory.blocks));
+  auto limits = pool::PoolLimits::with_reserves(config_.memory.block_size, config_.memory.blocks);
+  limits.shortage = config_.memory.shortage;
+  pool_ = std::make_unique<pool::BufferPool>(limits);
   admin_context_ = std::make_unique<AdminContext>(
-      AdminContext{stats_, *pool_, draining_, std::chrono::system_clock::now(), GATEWAY_VERSION});
+      AdminContext{stats_, *pool_, draining_, std::chrono::system_clock::now(), GATEWAY_VERSION, &clusters_, this, &admission_});
   if (auto error = plan_clusters()) return error;
   make_workers();
-  return open_listeners();
+  if (auto error = open_listeners()) return error;
+  memory_.emplace(MemoryKeeper::Parts{loop_, *log_, *pool_, stats_, admission_}, config_.memory);
+  memory_->open(config_.workers);
+  return std::nullopt;
 }
 
 std::optional<std::string> Server::open_logs() {
@@ -68,6 +88,9 @@ std::optional<std::string> Server::plan_clusters() {
       Resolved resolved = resolve_now(endpoint.address);
       if (!resolved.error.empty()) log_->warning("upstream", "{}; it is looked up again on use", resolved.error);
       plan.addresses.push_back(std::move(resolved.addresses));
+      const HealthConfig health = cluster.health.value_or(HealthConfig());
+      plan.health.push_back(std::make_unique<EndpointHealth>(
+          to_string(endpoint.address), EndpointHealth::Thresholds{health.healthy, health.unhealthy}, loop_.now()));
     }
     clusters_.push_back(std::move(plan));
   }
@@ -80,6 +103,7 @@ h2::SessionLimits Server::session_limits(std::uint32_t max_streams) const {
   limits.max_header_bytes = config_.limits.max_header_bytes;
   limits.max_header_fields = config_.limits.max_header_fields;
   limits.abuse = config_.limits.abuse;
+  limits.ledger = &admission_.ledger();
   return limits;
 }
 
@@ -95,6 +119,7 @@ void Server::make_workers() {
       .router = router_,
       .clusters = clusters_,
       .admin = *admin_context_,
+      .admission = admission_,
       .bounds = {limits.doorbell, std::clamp<std::size_t>(config_.memory.blocks / kPipeShare, 1, kMaxPipeBlocks)},
       .exchange_timeouts = {t.response_header, t.stream_idle, t.stall},
       .client_timeouts = {t.tls_handshake, t.request_header, t.connection_idle, kDrainNotice, t.stall},
@@ -147,11 +172,18 @@ std::optional<std::string> Server::open_listener(const HostPort& address, const 
   return std::nullopt;
 }
 
+// From a worker's thread: the workers are there as long as one of them runs.
+std::size_t Server::collect(std::size_t limit, Answer answer) {
+  for (const auto& worker : workers_) worker->sample(limit, answer);
+  return workers_.size();
+}
+
 // ---- The way to the end ----
 
 int Server::run() {
   const SignalWatcher on_term(loop_, SIGTERM, [this] { on_end_signal(); });
   const SignalWatcher on_int(loop_, SIGINT, [this] { on_end_signal(); });
+  const SignalWatcher on_hup(loop_, SIGHUP, [this] { reload(config_, *memory_, *log_); });
   const SignalWatcher on_usr1(loop_, SIGUSR1, [this] { access_log_->reopen(); });
   Deadline drain_deadline(loop_, [this] {
     end_now("drain took too long");
@@ -161,8 +193,16 @@ int Server::run() {
   loop_.run();
   for (const auto& worker : workers_) worker->join();
   workers_.clear();
+  assert(all_gauges_are_zero());  // rule 10
   log_->info("server", "ended");
   return exit_code_;
+}
+
+bool Server::all_gauges_are_zero() const {
+  const auto gauges = stats_.snapshot().metrics;
+  return std::ranges::all_of(gauges, [](const Metric& metric) {
+    return metric.type != MetricType::gauge || std::ranges::all_of(metric.values, [](auto value) { return value == 0; });
+  });
 }
 
 void Server::on_end_signal() {

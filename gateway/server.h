@@ -9,6 +9,7 @@
 #include "gateway/access_log.h"
 #include "gateway/config.h"
 #include "gateway/log.h"
+#include "gateway/memory_keeper.h"
 #include "gateway/router.h"
 #include "gateway/stats.h"
 #include "gateway/worker.h"
@@ -18,8 +19,8 @@ namespace gateway {
 /// The process: what the workers share, the workers, and the signals. Confined to the main thread.
 ///
 /// SIGTERM or SIGINT drains: listeners close, clients get GOAWAY, accepted requests are answered, for `timeouts.drain` at most.
-/// The second one ends at once. SIGUSR1 opens the access log's file again.
-class Server {
+/// The second one ends at once. SIGHUP reads the configuration again, see reload(). SIGUSR1 opens the access log's file again.
+class Server final : private StreamCollector {
  public:
   /// REQUIRES: check_config() found nothing wrong.
   explicit Server(Config config);
@@ -41,6 +42,8 @@ class Server {
   h2::SessionLimits session_limits(std::uint32_t max_streams) const;
   void on_end_signal();
   void on_drained();
+  std::size_t collect(std::size_t limit, Answer answer) override;
+  bool all_gauges_are_zero() const;
   void end_now(std::string_view reason);
 
   const Config config_;
@@ -49,6 +52,8 @@ class Server {
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<pool::BufferPool> pool_;
   Stats stats_;
+  Admission admission_;
+  std::optional<MemoryKeeper> memory_;
   std::atomic<bool> draining_{false};
   std::unique_ptr<AdminContext> admin_context_;
   Router router_;

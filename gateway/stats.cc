@@ -9,6 +9,9 @@ namespace {
 constexpr std::array<std::string_view, kTimeouts> kTimeoutNames = {
     "tls_handshake", "request_header",  "connect", "response_header",
     "stream_idle",   "connection_idle", "stall",   "drain"};
+constexpr std::array<std::string_view, kCheckResults> kCheckNames = {"ok", "failed", "inconclusive"};
+constexpr std::array<std::string_view, kEvictions> kEvictionNames = {
+    "request", "response", "connection", "request_early", "response_early", "connection_early"};
 constexpr std::array<std::string_view, 5> kStatusClasses = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 /// Names of h2::Abuse, without `none`.
@@ -57,6 +60,12 @@ std::span<const Row> table() {
       {"exchanges_active", "Exchanges under way.", gauge, read<&W::exchanges_active>},
       {"bytes_in", "Body bytes received from clients.", counter, read<&W::bytes_in>},
       {"bytes_out", "Body bytes sent to clients.", counter, read<&W::bytes_out>},
+      {"streams_refused", "Streams refused for lack of memory (REFUSED_STREAM).", counter, read<&W::streams_refused>},
+      {"accept_pauses", "Times that a listener of a worker ceased to accept for lack of memory.", counter,
+       read<&W::accept_pauses>},
+      {"upstream_waits", "Connections to endpoints that were put off for lack of memory.", counter,
+       read<&W::upstream_waits>},
+      {"headers_cut", "Connections ended within a header section for lack of memory.", counter, read<&W::headers_cut>},
       {"retries", "Exchanges that went to a second backend.", counter, read<&W::retries>},
       {"upstream_connections_opened", "Connections to endpoints opened.", counter,
        read<&W::upstream_connections_opened>},
@@ -67,12 +76,18 @@ std::span<const Row> table() {
       {"upstream_requests_active", "Requests at endpoints that are not answered yet.", gauge,
        read<&W::upstream_requests_active>},
       {"timeouts", "Deadlines that passed, by kind.", counter, read<&W::timeouts>, "kind", kTimeoutNames},
+      {"evictions", "Who lost its blocks because it made no progress while others waited, by what it was.", counter,
+       read<&W::evictions>, "kind", kEvictionNames},
       {"abuse_kills", "Connections ended because of what their peer did, by reason.", counter,
        read<&W::abuse_kills, 1>, "reason", abuse_names()},
       {"local_replies", "Errors that the gateway answered itself, by class of status.", counter,
        read<&W::local_replies>, "class", kStatusClasses},
       {"access_log_dropped", "Lines that the access log had no place for.", counter,
        read<&W::access_log_dropped>},
+      {"endpoints_out", "Times that an endpoint was left out because connects to it failed.", counter,
+       read<&W::endpoints_out>},
+      {"health_checks", "Health checks of endpoints, by result.", counter, read<&W::health_checks>, "result",
+       kCheckNames},
   };
   return rows;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/upstream/endpoint_health.h"
 #include "h2/session.h"
 
 namespace gateway {
@@ -53,6 +54,11 @@ inline constexpr std::size_t kTimeouts = 8;
 /// The key in [timeouts]: "tls_handshake", ...
 std::string_view to_string(Timeout timeout);
 
+/// Who lost its blocks because it made no progress while others waited (rule 8), after timeouts.stall; early: sooner, because slow
+/// peers held most of the blocks together. Also the index of a counter.
+enum class Eviction : std::uint8_t { request, response, connection, request_early, response_early, connection_early };
+inline constexpr std::size_t kEvictions = 6;
+
 /// What one worker counts. Its thread writes, any thread reads. A new figure is a member here and a line in
 /// the table of stats.cc, which every page is made from.
 struct alignas(64) WorkerStats {
@@ -69,18 +75,27 @@ struct alignas(64) WorkerStats {
   Counter bytes_in;
   Counter bytes_out;
   Counter retries;
+  Counter streams_refused;       // for lack of memory, like the following
+  Counter accept_pauses;
+  Counter upstream_waits;
+  Counter headers_cut;
   Counter upstream_connections_opened;
   Gauge upstream_connections_open;
   Counter upstream_connections_failed;
   Gauge upstream_requests_active;
   std::array<Counter, kTimeouts> timeouts;
+  std::array<Counter, kEvictions> evictions;
   std::array<Counter, h2::kAbuses> abuse_kills;
   ByStatusClass local_replies;
   Counter access_log_dropped;
+  Counter endpoints_out;
+  std::array<Counter, kCheckResults> health_checks;
 
   void count_response(int status) { count(responses, status); }
   void count_local_reply(int status) { count(local_replies, status); }
+  void count_check(CheckResult result) { health_checks[static_cast<std::size_t>(result)].add(); }
   void count_timeout(Timeout timeout) { timeouts[static_cast<std::size_t>(timeout)].add(); }
+  void count_eviction(Eviction kind) { evictions[static_cast<std::size_t>(kind)].add(); }
   void count_abuse(h2::Abuse abuse) { abuse_kills[static_cast<std::size_t>(abuse)].add(); }
 
  private:
@@ -117,6 +132,7 @@ class Stats {
   std::size_t workers() const { return size_; }
   /// REQUIRES: index < workers(); only that worker's thread writes to it.
   WorkerStats& worker(std::size_t index) { return workers_[index]; }
+  const WorkerStats& worker(std::size_t index) const { return workers_[index]; }
   StatsSnapshot snapshot() const;
 
  private:

@@ -1,34 +1,71 @@
 #include "gateway/worker.h"
 
+#include <cassert>
+
 #include "gateway/stats.h"
+#include "gateway/stream_sampler.h"
 
 namespace gateway {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64 * 1024;
+// Memory of its own that an admin page has when no block is free: an operator must see who holds the blocks.
+constexpr std::size_t kAdminPageBytes = 64 * 1024;
+
+pool::Ticks steady_ticks() noexcept {
+  return static_cast<pool::Ticks>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
 
 }  // namespace
 
 Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> on_drained)
-    : plan_(plan),
+    : index_(index),
+      plan_(plan),
       on_drained_(std::move(on_drained)),
-      local_(plan.pool, loop_),
+      local_(plan.pool, loop_, steady_ticks),
       scratch_(kScratchBytes),
-      parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log},
+      parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log, plan.admission},
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
-      routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds},
-      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, plan.bounds} {
+      routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds, &plan.admission},
+      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, {kAdminPageBytes, plan.bounds.max_pipe_blocks}} {
   for (const ClusterPlan& cluster : plan.clusters) {
     clusters_.push_back(std::make_unique<Cluster>(parts_, plan.endpoint_limits, cluster, plan.resolver));
   }
+  make_health_checks(index);
   loop_.set_turn_end([this] { return turn_end(); });
+}
+
+// Each endpoint is looked after by one worker, the endpoints by the workers in turn.
+void Worker::make_health_checks(std::size_t index) {
+  std::size_t ordinal = 0;
+  EndpointLimits limits = plan_.endpoint_limits;
+  limits.max_connections = 1;
+  for (const ClusterPlan& cluster : plan_.clusters) {
+    if (!cluster.config.health) continue;
+    const HealthConfig& health = *cluster.config.health;
+    for (std::size_t i = 0; i < cluster.config.endpoints.size(); ++i) {
+      if (ordinal++ % plan_.stats.workers() != index) continue;
+      const HostPort& address = cluster.config.endpoints[i].address;
+      const std::string own_host = address.is_unix ? "localhost" : to_string(address);
+      checks_.push_back(std::make_unique<HealthCheck>(
+          HealthCheck::Parts{.worker = parts_,
+                             .cluster = cluster.config.name,
+                             .config = health,
+                             .authority = health.host.empty() ? own_host : health.host,
+                             .secure = cluster.tls != nullptr,
+                             .doorbell = plan_.bounds.doorbell},
+          make_endpoint(parts_, limits, cluster, i, plan_.resolver)));
+    }
+  }
 }
 
 Worker::~Worker() {
   // The clients' exchanges give up their backends, then nobody uses the endpoints.
   groups_.clear();
+  for (const auto& check : checks_) check->stop();
   turn_end_.run();
+  checks_.clear();
   clusters_.clear();
   turn_end_.run();
 }
@@ -40,6 +77,9 @@ void Worker::listen(const ListenerGroup::Plan& plan, ListeningSocket socket) {
 }
 
 void Worker::start() {
+  loop_.post([this] {
+    for (const auto& check : checks_) check->start();
+  });
   thread_ = std::thread([this] { loop_.run(); });
 }
 
@@ -47,10 +87,15 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Worker::sample(std::size_t limit, StreamCollector::Answer answer) {
+  loop_.post([this, limit, answer = std::move(answer)] { answer(sample_streams(groups_, index_, limit, loop_.now())); });
+}
+
 // Blocks that were granted come first: what their owners do with them is written in the same turn.
 bool Worker::turn_end() {
   local_.deliver();
   const bool has_tasks = turn_end_.run();
+  assert(local_.holdings().consistent() && plan_.pool.consistent());  // rule 10
   return has_tasks || local_.has_granted();
 }
 

@@ -7,8 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/admin/streams.h"
 #include "gateway/backend_finders.h"
 #include "gateway/listener_group.h"
+#include "gateway/upstream/health_check.h"
 #include "gateway/worker_parts.h"
 
 namespace gateway {
@@ -23,6 +25,7 @@ struct WorkerPlan {
   const Router& router;
   const std::vector<ClusterPlan>& clusters;
   const AdminContext& admin;
+  const Admission& admission;
   Exchange::Bounds bounds;
   ExchangeTimeouts exchange_timeouts;
   ClientTimeouts client_timeouts;
@@ -48,11 +51,15 @@ class Worker {
   /// Ends now, whatever is under way.
   void terminate(std::string reason);
   void join();
+  /// `answer` is called with its largest streams, on its thread. From any thread between start() and join().
+  void sample(std::size_t limit, StreamCollector::Answer answer);
 
  private:
   bool turn_end();
   void look_whether_drained();
+  void make_health_checks(std::size_t index);
 
+  const std::size_t index_;
   const WorkerPlan& plan_;
   const std::function<void()> on_drained_;
   EventLoop loop_;
@@ -65,6 +72,7 @@ class Worker {
   AdminBackends admin_;
   const Exchange::Parts routed_parts_;
   const Exchange::Parts admin_parts_;
+  std::vector<std::unique_ptr<HealthCheck>> checks_;
   std::vector<std::unique_ptr<ListenerGroup>> groups_;
   bool draining_ = false;
   bool drained_ = false;

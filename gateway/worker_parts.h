@@ -11,6 +11,7 @@
 namespace gateway {
 
 class AccessLog;
+class Admission;
 class Log;
 struct WorkerStats;
 
@@ -23,8 +24,9 @@ struct WorkerParts {
   WorkerStats& stats;
   AccessLog& access_log;
   Log& log;
+  const Admission& admission;
 
-  H2Connection::Parts connection_parts() const { return {loop, turn_end, pool.pool(), scratch}; }
+  H2Connection::Parts connection_parts() const { return {loop, turn_end, pool.pool(), admission, scratch, stats}; }
 };
 
 }  // namespace gateway

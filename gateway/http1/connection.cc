@@ -175,12 +175,12 @@ bool Http1Connection::read_some() {
     return false;
   }
   pool::Pipe& body = exchange_->response_body();
-  const std::span<std::byte> space = body.writable();
-  if (space.empty()) {
+  // A block that another worker released in between comes with invite(), and then no on_room follows.
+  if (body.writable().empty() && body.invite() == 0) {
     transport_->want_read(false);
-    body.invite();
     return false;
   }
+  const std::span<std::byte> space = body.writable();
   // The client may be gone by what the codec tells; its bytes must not be.
   const pool::BlockRef block = body.writing();
   const Exchange* const carried = exchange_;

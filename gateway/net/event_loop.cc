@@ -25,6 +25,10 @@ T& owner(Watcher* watcher) {
 
 }  // namespace
 
+void EventLoop::set_allocator(Reallocate* reallocate) {
+  ev_set_allocator(reallocate);
+}
+
 EventLoop::EventLoop() : loop_(ev_loop_new(EVFLAG_AUTO)), thread_(std::this_thread::get_id()) {
   if (loop_ == nullptr) throw std::bad_alloc();
   ev_check_init(&begin_, [](struct ev_loop*, ev_check* w, int) { owner<EventLoop>(w).on_turn_begin(); });

@@ -25,6 +25,11 @@ class IoWatcher;
 /// stop().
 class EventLoop final : public pool::Waker {
  public:
+  /// What the loops of the process allocate with. Before the first of them is made. `size` 0 frees, else as realloc(3); libev
+  /// ends the process where it returns null.
+  using Reallocate = void*(void* memory, long size) noexcept;
+  static void set_allocator(Reallocate* reallocate);
+
   EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;

@@ -155,7 +155,7 @@ void Listener::watch() {
 
 void Listener::stop() {
   Lifeline::Watch watch_me(lifeline_);
-  for (int i = 0; i < ListeningSocket::kBacklog; ++i) {
+  for (int i = 0; i < ListeningSocket::kBacklog && !paused_; ++i) {
     if (!socket_ || accept_one() != Step::accepted || watch_me.gone()) break;
   }
   if (watch_me.gone()) return;

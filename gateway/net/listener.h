@@ -72,7 +72,7 @@ class Listener {
   /// Accepts no more until resume(); connections wait in the queue.
   void pause();
   void resume();
-  /// Accepts what is in the queue, then closes for good.
+  /// Accepts what is in the queue unless paused, then closes for good.
   void stop();
 
  private:

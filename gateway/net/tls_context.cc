@@ -1,6 +1,7 @@
 #include "gateway/net/tls_context.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,8 @@
 namespace gateway {
 
 namespace {
+
+TlsReallocate* tls_reallocate = nullptr;
 
 constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr std::string_view kSessionContext = "gateway";
@@ -146,6 +149,14 @@ SslCtxPtr make_context(const SSL_METHOD* method, std::string& why) {
 }
 
 }  // namespace
+
+bool set_tls_allocator(TlsReallocate* reallocate) {
+  tls_reallocate = reallocate;
+  return CRYPTO_set_mem_functions(
+             [](std::size_t size, const char*, int) { return tls_reallocate(nullptr, size); },
+             [](void* memory, std::size_t size, const char*, int) { return tls_reallocate(memory, size); },
+             [](void* memory, const char*, int) { tls_reallocate(memory, 0); }) == 1;
+}
 
 void SslCtxDeleter::operator()(ssl_ctx_st* context) const {
   SSL_CTX_free(context);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,11 @@ struct SslCtxDeleter {
   void operator()(ssl_ctx_st* context) const;
 };
 using SslCtxPtr = std::unique_ptr<ssl_ctx_st, SslCtxDeleter>;
+
+/// What OpenSSL allocates with, in the whole process: as counted_realloc(). False if it has allocated already; then nothing
+/// changes. Called once, before anything else of OpenSSL.
+using TlsReallocate = void*(void* memory, std::size_t size) noexcept;
+bool set_tls_allocator(TlsReallocate* reallocate);
 
 /// What connections that come in under TLS have in common: TLS 1.2 and 1.3, certificates with their keys,
 /// ALPN.

@@ -6,17 +6,24 @@
 
 namespace gateway {
 
-Cluster::Cluster(const WorkerParts& worker, const EndpointLimits& limits, const ClusterPlan& plan, Resolver& resolver)
-    : config_(plan.config), balancer_(plan.config.policy) {
+std::unique_ptr<Endpoint> make_endpoint(const WorkerParts& worker, const EndpointLimits& limits,
+                                        const ClusterPlan& plan, std::size_t index, Resolver& resolver) {
+  Dialer dialer(worker.loop, resolver, plan.config.endpoints[index].address, plan.addresses[index],
+                plan.tls.get());
+  EndpointHealth& health = *plan.health[index];
+  if (plan.config.protocol == Protocol::h2) {
+    return std::make_unique<H2Endpoint>(worker, limits, std::move(dialer), health);
+  }
+  return std::make_unique<Http1Endpoint>(worker, limits, std::move(dialer), health);
+}
+
+Cluster::Cluster(const WorkerParts& worker, const EndpointLimits& limits, const ClusterPlan& plan,
+                 Resolver& resolver)
+    : worker_(worker), config_(plan.config), balancer_(plan.config.policy) {
   EndpointLimits own = limits;
   own.max_connections = config_.max_connections;
   for (std::size_t i = 0; i < config_.endpoints.size(); ++i) {
-    Dialer dialer(worker.loop, resolver, config_.endpoints[i].address, plan.addresses[i], plan.tls.get());
-    if (config_.protocol == Protocol::h2) {
-      endpoints_.push_back(std::make_unique<H2Endpoint>(worker, own, std::move(dialer)));
-    } else {
-      endpoints_.push_back(std::make_unique<Http1Endpoint>(worker, own, std::move(dialer)));
-    }
+    endpoints_.push_back(make_endpoint(worker, own, plan, i, resolver));
   }
 }
 

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "gateway/backend.h"
 #include "gateway/stats.h"
 #include "gateway/upstream/dialer.h"
+#include "gateway/upstream/endpoint_health.h"
 #include "gateway/worker_parts.h"
 #include "h2/settings.h"
 
@@ -25,8 +27,10 @@ struct EndpointLimits {
 /// Confined to its worker's thread; outlives its backends.
 class Endpoint {
  public:
-  Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
-      : worker_(worker), limits_(limits), dialer_(std::move(dialer)) {}
+  /// `health`: shared with the other workers.
+  Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health)
+      : worker_(worker), limits_(limits), dialer_(std::move(dialer)), health_(health),
+        dial_again_(worker.loop, [this] { on_may_dial(); }) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
   virtual ~Endpoint() = default;
@@ -35,15 +39,28 @@ class Endpoint {
   const std::string& name() const { return dialer_.name(); }
   /// Exchanges that wait for it or are under way.
   std::size_t active() const { return active_; }
+  EndpointHealth& health() { return health_; }
+  const EndpointHealth& health() const { return health_; }
 
  protected:
   friend class Active;
+  /// Whether there is memory for another connection beside `open` ones. The first one may always be opened, so that who waits for it
+  /// gets on. If not, on_may_dial() is called soon, to ask again.
+  bool may_dial(std::size_t open);
+  virtual void on_may_dial() = 0;
+  /// No connection could be opened: counts, tells the log when that takes the endpoint out.
+  void on_connect_failed(std::string_view why);
+  /// A connection is open, or has carried an exchange to its end.
+  void on_connected();
+
   const WorkerParts& worker_;
   const EndpointLimits limits_;
   Dialer dialer_;
+  EndpointHealth& health_;
 
  private:
   std::size_t active_ = 0;
+  Deadline dial_again_;
 };
 
 /// Counts one exchange at its endpoint while it lives.
@@ -51,12 +68,14 @@ class Active {
  public:
   explicit Active(Endpoint& endpoint) : endpoint_(endpoint) {
     ++endpoint_.active_;
+    endpoint_.health_.on_exchange_begins();
     endpoint_.worker_.stats.upstream_requests_active.add();
   }
   Active(const Active&) = delete;
   Active& operator=(const Active&) = delete;
   ~Active() {
     --endpoint_.active_;
+    endpoint_.health_.on_exchange_ends();
     endpoint_.worker_.stats.upstream_requests_active.sub();
   }
 

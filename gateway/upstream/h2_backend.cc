@@ -90,10 +90,13 @@ void H2Backend::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) 
 
 // ---- The endpoint ----
 
-H2Endpoint::H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
-    : Endpoint(worker, limits, std::move(dialer)) {}
+H2Endpoint::H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer,
+                       EndpointHealth& health)
+    : Endpoint(worker, limits, std::move(dialer), health) {}
 
-H2Endpoint::~H2Endpoint() = default;
+H2Endpoint::~H2Endpoint() {
+  worker_.stats.upstream_connections_open.sub(static_cast<std::int64_t>(upstreams_.size()));
+}
 
 std::unique_ptr<Backend> H2Endpoint::make_backend() { return std::make_unique<H2Backend>(*this); }
 
@@ -131,9 +134,11 @@ void H2Endpoint::serve_waiting() {
 
 void H2Endpoint::dial_if_needed() {
   if (waiting_.size() <= unsettled() * kWaitersADial || upstreams_.size() >= limits_.max_connections) return;
+  if (!may_dial(upstreams_.size())) return;
   std::string why;
   std::unique_ptr<Transport> transport = dialer_.dial(why);
   if (transport == nullptr) {
+    on_connect_failed(why);
     return fail_waiting({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
   }
   worker_.stats.upstream_connections_opened.add();
@@ -153,6 +158,12 @@ void H2Endpoint::fail_waiting(const Error& error) {
   for (H2Backend* backend : failing) backend->fail(error);
 }
 
+// Open is not enough: a connection on which no SETTINGS come has failed in the end.
+void H2Endpoint::on_upstream_ready() {
+  if (unsettled() < upstreams_.size()) on_connected();
+  serve_waiting();
+}
+
 void H2Endpoint::on_upstream_end(H2Upstream& upstream, const Error* open_failure) {
   worker_.stats.upstream_connections_open.sub();
   worker_.turn_end.bury(upstreams_.release(upstream));
@@ -160,6 +171,7 @@ void H2Endpoint::on_upstream_end(H2Upstream& upstream, const Error* open_failure
     worker_.stats.upstream_connections_failed.add();
     worker_.log.warning("upstream", "{}", open_failure->reason);
     dialer_.on_failure();
+    on_connect_failed(open_failure->reason);
     fail_waiting(*open_failure);
   }
   dial_if_needed();

@@ -18,7 +18,7 @@ class H2Backend;
 /// An endpoint that speaks HTTP/2: few connections, each for as many streams as its peer bears.
 class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
  public:
-  H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer);
+  H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health);
   ~H2Endpoint() override;
   std::unique_ptr<Backend> make_backend() override;
 
@@ -30,8 +30,9 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   std::size_t unsettled() const;
   void serve_waiting();
   void dial_if_needed();
+  void on_may_dial() override { dial_if_needed(); }
   void fail_waiting(const Error& error);
-  void on_upstream_ready() override { serve_waiting(); }
+  void on_upstream_ready() override;
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 
   OwnedSet<H2Upstream> upstreams_;

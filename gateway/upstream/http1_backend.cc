@@ -27,10 +27,13 @@ void Http1Backend::give_up() {
 
 // ---- The endpoint ----
 
-Http1Endpoint::Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer)
-    : Endpoint(worker, limits, std::move(dialer)) {}
+Http1Endpoint::Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer,
+                             EndpointHealth& health)
+    : Endpoint(worker, limits, std::move(dialer), health) {}
 
-Http1Endpoint::~Http1Endpoint() = default;
+Http1Endpoint::~Http1Endpoint() {
+  worker_.stats.upstream_connections_open.sub(static_cast<std::int64_t>(connections_.size()));
+}
 
 std::unique_ptr<Backend> Http1Endpoint::make_backend() { return std::make_unique<Http1Backend>(*this); }
 
@@ -43,15 +46,21 @@ void Http1Endpoint::serve(Http1Backend& backend) {
     return;
   }
   waiting_.push_back(&backend);
-  if (dialing_ < waiting_.size() && connections_.size() < limits_.max_connections) dial();
+  dial_if_needed();
 }
 
 void Http1Endpoint::forget(Http1Backend& backend) { std::erase(waiting_, &backend); }
+
+void Http1Endpoint::dial_if_needed() {
+  if (dialing_ >= waiting_.size() || connections_.size() >= limits_.max_connections) return;
+  if (may_dial(connections_.size())) dial();
+}
 
 void Http1Endpoint::dial() {
   std::string why;
   std::unique_ptr<Transport> transport = dialer_.dial(why);
   if (transport == nullptr) {
+    on_connect_failed(why);
     return fail_first({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
   }
   ++dialing_;
@@ -69,6 +78,7 @@ void Http1Endpoint::fail_first(const Error& error) {
 }
 
 void Http1Endpoint::on_connection_idle(Http1Connection& connection) {
+  on_connected();
   if (!connection.was_used()) --dialing_;
   idle_.push_back(&connection);
   if (waiting_.empty()) return;
@@ -86,10 +96,11 @@ void Http1Endpoint::on_connection_end(Http1Connection& connection, const Error* 
     worker_.stats.upstream_connections_failed.add();
     worker_.log.warning("upstream", "{}", open_failure->reason);
     dialer_.on_failure();
+    on_connect_failed(open_failure->reason);
     fail_first(*open_failure);
   }
   // Who waited for this connection to come free needs another one.
-  if (dialing_ < waiting_.size() && connections_.size() < limits_.max_connections) dial();
+  dial_if_needed();
 }
 
 }  // namespace gateway

@@ -17,7 +17,7 @@ class Http1Backend;
 /// is used next, so that the others can end.
 class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
  public:
-  Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer);
+  Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health);
   ~Http1Endpoint() override;
   std::unique_ptr<Backend> make_backend() override;
 
@@ -25,7 +25,9 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
   friend class Http1Backend;
   void serve(Http1Backend& backend);
   void forget(Http1Backend& backend);
+  void dial_if_needed();
   void dial();
+  void on_may_dial() override { dial_if_needed(); }
   void fail_first(const Error& error);
   void on_connection_idle(Http1Connection& connection) override;
   void on_connection_end(Http1Connection& connection, const Error* open_failure) override;

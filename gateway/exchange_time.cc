@@ -1,0 +1,158 @@
+// What time does to an exchange: its limits, rule 8 (a stalled peer pays), and where its time went.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "gateway/admission.h"
+#include "gateway/exchange.h"
+#include "pool/local_pool.h"
+
+namespace gateway {
+namespace {
+
+/// How often an exchange looks whether it is stalled: a stall matters from the moment on that others wait.
+/// Only those who hold blocks then have to look often.
+Duration look_interval(Duration stall, bool holds, bool pressure) {
+  return std::min<Duration>(holds && pressure ? Pace::kLook : Pace::kSlow, stall / 4);
+}
+
+}  // namespace
+
+// Until the response head is here: how long the backend may take once it has the request. Else: how long
+// nothing may move.
+Exchange::Limit Exchange::limit() const {
+  const Time last_move = std::max(
+      {request_meter_.last_progress(), response_meter_.last_progress(), responded_at_.value_or(started_)});
+  const bool request_ended = request_body_.end() != pool::Pipe::End::open || request_body_.closed();
+  if (state_ != ExchangeState::responding && request_ended) {
+    const Duration after = parts_.timeouts.response_header;
+    return {std::max(started_, request_meter_.last_progress()) + after, after, Timeout::response_header};
+  }
+  return {last_move + parts_.timeouts.stream_idle, parts_.timeouts.stream_idle, Timeout::stream_idle};
+}
+
+void Exchange::arm() {
+  const Time now = parts_.loop.now();
+  Duration next = Duration::max();
+  if (const Limit hard = limit(); hard.after != Duration::zero()) next = hard.at - now;
+  // The request may end meanwhile, and then the other limit counts, from its last byte on.
+  if (const Duration after = parts_.timeouts.response_header;
+      state_ != ExchangeState::responding && after != Duration::zero()) {
+    next = std::min(next, after);
+  }
+  if (const Duration stall = parts_.timeouts.stall; stall != Duration::zero()) {
+    const bool holds = request_body_.blocks() + response_body_->blocks() > 0;
+    next = std::min(next, look_interval(stall, holds, parts_.pool.pool().under_pressure()));
+  }
+  if (next != Duration::max()) deadline_.set(std::max<Duration>(next, Duration(1)));
+}
+
+void Exchange::on_deadline() {
+  if (const Limit hard = limit(); hard.after != Duration::zero() && parts_.loop.now() >= hard.at) {
+    return expire(hard.kind, hard.after,
+                  hard.kind == Timeout::stream_idle ? "no byte in either direction"
+                                                    : "no response header from the backend");
+  }
+  if (!evict()) arm();
+}
+
+// ---- Rule 8 ----
+
+// Whether the pipe holds blocks that others wait for and moved next to nothing for `time`.
+bool Exchange::is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const {
+  return pipe.blocks() > 0 && parts_.loop.now() >= meter.slow_since() + time;
+}
+
+// Who holds blocks and makes no progress while others wait loses them after timeouts.stall, and sooner where
+// slow peers hold most of the blocks together. A backend may think for longer before it answers. What a look
+// finds slow for the first time is not ended yet, so that nobody pays for a moment in which this process did
+// not run.
+bool Exchange::evict() {
+  const Duration stall = parts_.timeouts.stall;
+  const bool was_slow = slow_.blocks() > 0;
+  slow_.set(0);
+  if (stall == Duration::zero()) return false;
+  if (evict_for_memory()) return true;
+  if (!parts_.pool.pool().under_pressure()) return false;
+  if (is_slow(request_body_, request_meter_, stall)) {
+    return evict(Eviction::request, request_meter_, "a stalled request holds memory that others wait for");
+  }
+  if (is_slow(*response_body_, response_meter_, stall)) {
+    return evict(Eviction::response, response_meter_, "a stalled response holds memory that others wait for");
+  }
+  const bool request = is_slow(request_body_, request_meter_, Pace::kSlow);
+  const bool response =
+      state_ == ExchangeState::responding && is_slow(*response_body_, response_meter_, Pace::kSlow);
+  slow_.set((request ? request_body_.blocks() : 0) + (response ? response_body_->blocks() : 0));
+  if (!was_slow || slow_.blocks() == 0 || !parts_.pool.pool().slow_exceed()) return false;
+  slow_.set(0);
+  return request ? evict(Eviction::request_early, request_meter_,
+                         "slow peers hold most of the memory, as this request does")
+                 : evict(Eviction::response_early, response_meter_,
+                         "slow peers hold most of the memory, as this response does");
+}
+
+// Where memory beside the blocks is short, also who holds no block: heads and streams are memory too. Only
+// the client can be blamed, who does not take what is there for it, or does not send what it has begun.
+bool Exchange::evict_for_memory() {
+  if (parts_.admission == nullptr || !parts_.admission->under_pressure()) return false;
+  const Time now = parts_.loop.now();
+  const Duration stall = parts_.timeouts.stall;
+  if (response_body_->readable() > 0 && now >= response_meter_.slow_since() + stall) {
+    return evict(Eviction::response, response_meter_, "a stalled response holds memory where it is short");
+  }
+  const bool sends = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
+                     request_body_.accepting() && request_body_.readable() == 0;
+  if (!sends || state_ == ExchangeState::responding || now < request_meter_.slow_since() + stall)
+    return false;
+  return evict(Eviction::request, request_meter_, "a stalled request holds memory where it is short");
+}
+
+bool Exchange::evict(Eviction kind, const PipeMeter& meter, std::string_view what) {
+  parts_.stats.count_eviction(kind);
+  expire(Timeout::stall, parts_.loop.now() - meter.slow_since(), what);
+  return true;
+}
+
+// Rule 7: nothing here needs a block; the local reply has a body only if there is a place for it now.
+void Exchange::expire(Timeout kind, Duration after, std::string_view what) {
+  parts_.stats.count_timeout(kind);
+  // The backend has taken all that came of a request that does not go on: then it is the client who is slow.
+  const bool by_client = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
+                         request_body_.accepting() && request_body_.readable() == 0;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
+  fail({.source = by_client ? ErrorSource::client : ErrorSource::timeout,
+        .status = by_client ? 408 : 504,
+        .reason = fmt::format("{} for {} ms", what, ms),
+        .retry_safe = false,
+        .code = h2::ErrorCode::cancel});
+}
+
+// ---- Where the time went ----
+
+Duration Exchange::waited_for_backend() const {
+  if (!sent_at_) return {};
+  return responded_at_.value_or(parts_.loop.now()) - *sent_at_;
+}
+
+// What took a tenth of the whole time, and more than the turns of a loop take by themselves.
+std::string_view Exchange::pause_reasons() const {
+  static constexpr std::array<std::string_view, 8> kSets = {"",
+                                                            "no_block",
+                                                            "client_slow",
+                                                            "no_block+client_slow",
+                                                            "backend_slow",
+                                                            "no_block+backend_slow",
+                                                            "client_slow+backend_slow",
+                                                            "no_block+client_slow+backend_slow"};
+  const Duration least =
+      std::max<Duration>(std::chrono::milliseconds(1), (parts_.loop.now() - started_) / 10);
+  std::size_t set = 0;
+  if (paused_for_blocks() >= least) set |= 1;
+  if (response_meter_.unread() >= least) set |= 2;
+  if (request_meter_.unread() >= least) set |= 4;
+  return kSets[set];
+}
+
+}  // namespace gateway
