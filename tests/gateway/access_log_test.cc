@@ -60,6 +60,7 @@ class AccessLogTest : public testing::Test {
                       .total = std::chrono::microseconds(12345),
                       .backend = std::chrono::microseconds(1001),
                       .paused = {},
+                      .pause = "",
                       .end = ""};
 };
 
@@ -74,7 +75,7 @@ TEST_F(AccessLogTest, LineHasEveryFieldInOrder) {
       "{\"time\":\"2026-11-22T10:00:00.007Z\",\"client\":\"192.0.2.7\",\"stream\":3,\"method\":\"GET\","
       "\"authority\":\"example.org\",\"path\":\"/a?b\",\"status\":200,\"bytes_in\":5,"
       "\"bytes_out\":1099511627776,\"cluster\":\"app\",\"endpoint\":\"127.0.0.1:8080\",\"total_ms\":12.345,"
-      "\"backend_ms\":1.001,\"paused_ms\":0.0,\"end\":\"complete\"}\n");
+      "\"backend_ms\":1.001,\"paused_ms\":0.0,\"pause\":\"\",\"end\":\"complete\"}\n");
 }
 
 TEST_F(AccessLogTest, EscapesWhatJsonMayNotHold) {

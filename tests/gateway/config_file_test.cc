@@ -185,8 +185,8 @@ TEST(ConfigFile, BlocksFollowTheBudget) {
   };
   EXPECT_EQ(blocks("budget = \"64MiB\""), 2'048U);
   EXPECT_EQ(blocks("block_size = \"1MiB\""), 128U);
-  EXPECT_EQ(blocks("budget = \"1MiB\"\nblock_size = \"1MiB\""), 1U);
-  EXPECT_EQ(blocks("budget = \"1MiB\"\nblock_size = \"1MiB\"\nblocks = 1"), 1U);
+  EXPECT_EQ(blocks("budget = \"2MiB\"\nblock_size = \"1MiB\""), 1U);
+  EXPECT_EQ(blocks("budget = \"1280KiB\"\nblock_size = \"1MiB\"\nblocks = 1"), 1U);
 }
 
 TEST(ConfigFile, DefaultsOfConnectionsFollowTheProtocol) {
@@ -222,6 +222,7 @@ TEST(ConfigFile, SummaryNamesWhatItMakes) {
   EXPECT_EQ(config_summary(read("workers = 1\n" + std::string(kLeast))),
             "workers   1\n"
             "memory    budget 256MiB, of it up to 128MiB in 8192 blocks of 16KiB\n"
+            "          the other 128MiB carry 1792 idle connections, or 840 with 10 streams each; then accepting pauses\n"
             "listener  h2c://127.0.0.1:8443, 256 streams a connection\n"
             "cluster   app: http/1.1, round_robin: 127.0.0.1:8080\n"
             "route     */ to app\n"

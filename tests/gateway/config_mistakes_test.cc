@@ -93,7 +93,7 @@ TEST(ConfigMistakes, UnknownKeys) {
       {in_document("[memory]\n  bugdet = \"1MiB\""),
        {R"(g.toml:2:3: unknown key "memory.bugdet"; did you mean "budget"?)"}},
       {in_document("[memory]\ncolour = 1"),
-       {R"(g.toml:2:1: unknown key "memory.colour"; the keys here are budget, block_size, blocks)"}},
+       {R"(g.toml:2:1: unknown key "memory.colour"; the keys here are budget, block_size, blocks, shortage)"}},
       {in_listener("adress = \"127.0.0.1:0\"\n"),
        {R"(g.toml:2:1: unknown key "listener.adress"; did you mean "address"?)"}},
       {in_cluster("endpoint = [\"127.0.0.1:80\"]"),
@@ -159,6 +159,8 @@ TEST(ConfigMistakes, Bounds) {
        {R"(g.toml:2:10: memory.budget is -1; it must be from "1MiB" to "1024GiB")"}},
       {in_document("[memory]\nblock_size = \"2MiB\""),
        {R"(g.toml:2:14: memory.block_size is "2MiB"; it must be from "4KiB" to "1MiB")"}},
+      {in_document("[memory]\nshortage = \"sometimes\""),
+       {R"(g.toml:2:12: memory.shortage is "sometimes"; it must be "none", "every 3" or "random 0.33 seed 7")"}},
       {in_document("[memory]\nblock_size = 5000"),
        {R"(g.toml:2:14: memory.block_size is 5000B; it must be a multiple of 1KiB, like "4KiB")"}},
       {in_document("[memory]\nblocks = 0"),
@@ -194,13 +196,15 @@ TEST(ConfigMistakes, Units) {
 TEST(ConfigMistakes, TheBudgetIsTooSmallForTheBlocks) {
   expect({
       {in_document("[memory]\nbudget = \"16MiB\"\nblock_size = \"64KiB\"\nblocks = 4096"),
-       {R"(g.toml:4:10: memory.blocks is 4096, but 4096 blocks of 64KiB need 256MiB and memory.budget is 16MiB: the budget is too small for the blocks; at most 256 would fit)"}},
+       {R"(g.toml:4:10: memory.blocks is 4096, but 4096 blocks of 64KiB need 256MiB and memory.budget is 16MiB, of which 256KiB are for everything else: the budget is too small for the blocks; at most 252 would fit)"}},
       {in_document("[memory]\nblocks = 16385"),
-       {R"(g.toml:2:10: memory.blocks is 16385, but 16385 blocks of 16KiB need 262160KiB and memory.budget is 256MiB: the budget is too small for the blocks; at most 16384 would fit)"}},
+       {R"(g.toml:2:10: memory.blocks is 16385, but 16385 blocks of 16KiB need 262160KiB and memory.budget is 256MiB, of which 256KiB are for everything else: the budget is too small for the blocks; at most 16368 would fit)"}},
+      {in_document("[memory]\nbudget = \"1MiB\"\nblock_size = \"1MiB\""),
+       {R"(g.toml:3:14: memory.block_size is 1MiB, but memory.budget is 1MiB, of which 256KiB are for everything else: not one block fits)"}},
       {in_document("[memory]\nbudget = \"16MB\"\nblocks = 100000000"),
        {R"(g.toml:2:10: memory.budget is "16MB", which is no size; write a number with B, KiB, MiB or GiB, like "16KiB", from "1MiB" to "1024GiB")"}},
   });
-  EXPECT_TRUE(mistakes_in(in_document("[memory]\nblocks = 16384")).empty());
+  EXPECT_TRUE(mistakes_in(in_document("[memory]\nblocks = 16368")).empty());
 }
 
 TEST(ConfigMistakes, Choices) {

@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "gateway/config_file.h"
@@ -70,9 +71,9 @@ void count(const ConfigNode& node, const std::string& name, std::map<std::string
 
 TEST(ConfigReference, TheReaderSaysWhichKeysItKnows) {
   const Keys keys = known_keys();
-  EXPECT_EQ(keys.size(), 39U);
+  EXPECT_EQ(keys.size(), 46U);
   for (const auto* key :
-       {"workers", "memory.blocks", "listener.tls.certificate", "cluster.max_connections", "route.host",
+       {"workers", "memory.blocks", "listener.tls.certificate", "cluster.max_connections", "cluster.health.unhealthy", "route.host",
         "timeouts.drain", "limits.continuations", "admin.address", "log.level"}) {
     EXPECT_TRUE(keys.contains(key)) << key;
   }
@@ -137,6 +138,11 @@ TEST(ConfigReference, TheAnnotatedDefaultsAreTheDefaults) {
   EXPECT_EQ(a.config->listeners[0].max_concurrent_streams, b.config->listeners[0].max_concurrent_streams);
   EXPECT_EQ(a.config->clusters[0].policy, b.config->clusters[0].policy);
   EXPECT_EQ(a.config->clusters[0].max_connections, b.config->clusters[0].max_connections);
+  ASSERT_TRUE(a.config->clusters[0].health && b.config->clusters[0].health);
+  const auto health = [](const HealthConfig& h) {
+    return std::tuple(h.path, h.interval, h.timeout, h.healthy, h.unhealthy);
+  };
+  EXPECT_EQ(health(*a.config->clusters[0].health), health(*b.config->clusters[0].health));
   EXPECT_EQ(a.config->routes[0].host, b.config->routes[0].host);
   EXPECT_EQ(a.config->routes[0].path, b.config->routes[0].path);
   EXPECT_EQ(a.config->log.access, b.config->log.access);

@@ -91,5 +91,17 @@ TEST(ConfigValues, NamesAChoice) {
   EXPECT_EQ(one_of(std::vector<std::string_view>{"a", "b", "c"}), R"("a", "b" or "c")");
 }
 
+TEST(ConfigValues, ShortagesAreRead) {
+  EXPECT_EQ(parse_shortage("none"), pool::Shortage());
+  EXPECT_EQ(parse_shortage("every 3"), (pool::Shortage{.every = 3}));
+  EXPECT_EQ(parse_shortage("random 0.33"), (pool::Shortage{.share = 0.33}));
+  EXPECT_EQ(parse_shortage("random 1 seed 7"), (pool::Shortage{.share = 1, .seed = 7}));
+  for (const auto* text :
+       {"", "every", "every 0", "every -1", "every x", "every 3 4", "every3", "random", "random 0",
+        "random 1.5", "random nan", "random 0.5 seed", "random 0.5 7", "none of it", "sometimes"}) {
+    EXPECT_EQ(parse_shortage(text), std::nullopt) << '"' << text << '"';
+  }
+}
+
 }  // namespace
 }  // namespace gateway

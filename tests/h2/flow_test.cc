@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 #include "tests/support/frame_builder.h"
+#include "tests/support/raw_server.h"
 #include "tests/support/session_pair.h"
 
 namespace h2 {
@@ -13,6 +15,7 @@ namespace {
 
 using support::End;
 using support::FrameBuilder;
+using support::RawServer;
 using support::request_head;
 using support::response_head;
 using support::SessionPair;
@@ -24,32 +27,17 @@ std::string body_of(std::size_t stream, std::size_t n) {
   return text;
 }
 
-/// A server in front of a peer made of raw frames.
-struct RawServer {
-  explicit RawServer(std::size_t blocks, const SessionLimits& limits = {})
-      : house(blocks), end(Role::server, limits, house) {}
-  void hello(bool acknowledges) {
-    FrameBuilder frames;
-    frames.preface().empty_settings();
-    if (acknowledges) frames.settings_ack();
-    ASSERT_TRUE(end.feed(frames.take()));
-    end.produce();
-  }
-  Side& open(std::uint32_t id) {
-    EXPECT_TRUE(end.feed(FrameBuilder().request(id, false).take()));
-    return *end.sides.back();
-  }
-  std::vector<support::Frame> answers() { return support::parse_frames(end.produce()); }
-
-  support::PoolHouse house;
-  End end;
+/// How many blocks, and of which requests for one every n-th is refused.
+using Scarcity = std::tuple<std::size_t, std::uint32_t>;
+class Scarce : public testing::TestWithParam<Scarcity> {
+ protected:
+  std::size_t blocks() const { return std::get<0>(GetParam()); }
+  pool::Shortage shortage() const { return {.every = std::get<1>(GetParam())}; }
 };
 
-class Scarce : public testing::TestWithParam<std::size_t> {};
-
-TEST_P(Scarce, EveryUploadFinishes) {
+TEST_P(Scarce, P4_EveryUploadFinishes) {
   constexpr std::size_t kStreams = 50;
-  SessionPair pair({}, GetParam());
+  SessionPair pair({}, blocks(), {}, 1024, shortage());
   ASSERT_TRUE(pair.run());  // SETTINGS are known: no bytes beyond the doorbell come unasked
   pair.server.serve = [](Side& side, bool) {
     side.source.ends = false;
@@ -63,12 +51,12 @@ TEST_P(Scarce, EveryUploadFinishes) {
     EXPECT_TRUE(pair.server.sides[i]->sink.body == body_of(i, 100000)) << i;
   }
   EXPECT_EQ(pair.server_house.used(), 0U);
-  EXPECT_LE(pair.server_house.pool.stats().used_max[0], GetParam());
+  EXPECT_LE(pair.server_house.pool.stats().used_max[0], blocks());
 }
 
-TEST_P(Scarce, EveryDownloadFinishes) {
+TEST_P(Scarce, P4_EveryDownloadFinishes) {
   constexpr std::size_t kStreams = 50;
-  SessionPair pair({}, 1024, {}, GetParam());  // it is the client's pool that is scarce
+  SessionPair pair({}, 1024, {}, blocks(), shortage());  // it is the client's pool that is scarce
   ASSERT_TRUE(pair.run());
   pair.server.serve = [&](Side& side, bool) {
     side.source.body = body_of(pair.server.sides.size() - 1, 100000);
@@ -83,10 +71,13 @@ TEST_P(Scarce, EveryDownloadFinishes) {
   EXPECT_EQ(pair.client_house.used(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Blocks, Scarce, testing::Values(1, 2, 3, 4));
+INSTANTIATE_TEST_SUITE_P(Blocks, Scarce,
+                         testing::Combine(testing::Values(1, 2, 3, 4), testing::Values(0, 1, 3)));  // P7 too
 
-TEST(Flow, EchoOfManyStreamsWithTwoBlocks) {
-  SessionPair pair({}, 2);
+class ScarceBothWays : public testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(ScarceBothWays, P4_EchoOfManyStreamsWithTwoBlocks) {
+  SessionPair pair({}, 2, {}, 1024, {.every = GetParam()});
   ASSERT_TRUE(pair.run());
   pair.server.serve = [](Side& side, bool) {
     side.source.ends = false;
@@ -107,6 +98,8 @@ TEST(Flow, EchoOfManyStreamsWithTwoBlocks) {
   }
   EXPECT_EQ(pair.server_house.used(), 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Shortage, ScarceBothWays, testing::Values(0, 1, 3));  // P7 too
 
 TEST(Flow, PeerMaySendNoMoreThanIsPromised) {
   RawServer server(4);
@@ -182,30 +175,6 @@ TEST(Flow, ConnectionWindowOpensWithTheAcknowledgement) {
   EXPECT_EQ(answers[0].number(0), server.end.session->limits().connection_window - 65535);
 }
 
-TEST(Flow, SprayBeforeAcknowledgementIsRefusedOnThoseStreamsOnly) {
-  RawServer server(1);
-  server.hello(false);
-  server.end.accepts = false;
-  // The pool is empty: another holds its block.
-  pool::BlockRef held = server.house.local.try_acquire(pool::Direction::request);
-  ASSERT_TRUE(held);
-  FrameBuilder frames;
-  for (std::uint32_t i = 0; i < 10; ++i) {
-    frames.request(2 * i + 1, false).body(2 * i + 1, std::string(i % 2 == 0 ? 6000 : 3000, 'x'));
-  }
-  ASSERT_TRUE(server.end.feed(frames.take()));
-  std::size_t refused = 0;
-  for (const support::Frame& frame : server.answers()) {
-    if (frame.type != FrameBuilder::rst_stream) continue;
-    ++refused;
-    EXPECT_EQ(frame.number(0), static_cast<std::uint32_t>(ErrorCode::refused_stream));
-    EXPECT_EQ((frame.stream_id - 1) / 2 % 2, 0U);
-  }
-  EXPECT_EQ(refused, 5U);
-  EXPECT_EQ(server.end.session->open_streams(), 5U);
-  EXPECT_EQ(server.end.session->abuse(), Abuse::none);
-}
-
 TEST(Flow, BytesBeforeAcknowledgementTakeABlockThatIsFreeAndAreAccounted) {
   RawServer server(4);
   server.hello(false);
@@ -228,45 +197,6 @@ TEST(Flow, BytesBeforeAcknowledgementTakeABlockThatIsFreeAndAreAccounted) {
   EXPECT_TRUE(side.sink.body == early + rest);
   EXPECT_EQ(side.in.end(), pool::Pipe::End::finished);
 }
-
-// 1 byte a frame, as much as the window lets through, alone and with 255 bytes of padding.
-class Tiny : public testing::TestWithParam<int> {};
-
-TEST_P(Tiny, WindowAndPromiseDoNotDrift) {
-  const int pad = GetParam();
-  const std::int64_t cost = pad < 0 ? 1 : pad + 2;
-  RawServer server(4);
-  server.hello(true);
-  Side& side = server.open(1);
-  std::int64_t window = 4096;  // as the peer computes it
-  std::size_t sent = 0;
-  while (sent < 16384) {
-    ASSERT_GE(window, cost) << "stuck after " << sent;
-    FrameBuilder frames;
-    for (int i = 0; i < 10 && window >= cost; ++i, ++sent, window -= cost) {
-      if (pad < 0) {
-        frames.body(1, "x");
-      } else {
-        frames.padded_body(1, "x", static_cast<std::uint8_t>(pad));
-      }
-    }
-    ASSERT_TRUE(server.end.feed(frames.take()));
-    side.pump();
-    for (const support::Frame& frame : server.answers()) {
-      ASSERT_EQ(frame.type, FrameBuilder::window_update);
-      if (frame.stream_id == 1) window += frame.number(0);
-    }
-    ASSERT_EQ(side.stream->window(), window);
-    ASSERT_LE(side.stream->window(), static_cast<std::int64_t>(side.in.promised()));
-  }
-  EXPECT_EQ(side.sink.body.size(), sent);
-  EXPECT_EQ(side.stream->received(), static_cast<std::int64_t>(sent));
-  ASSERT_TRUE(server.end.feed(FrameBuilder().body(1, "", true).take()));
-  EXPECT_EQ(side.in.promised(), 0U);
-  EXPECT_EQ(server.house.used(), 0U);
-}
-
-INSTANTIATE_TEST_SUITE_P(Padding, Tiny, testing::Values(-1, 0, 255));
 
 TEST(Flow, CreditOfAnAnswerLeavesWithItsRequest) {
   SessionPair pair;
@@ -297,22 +227,6 @@ TEST(Flow, CreditComesInBatches) {
     EXPECT_GE(frame.number(0), 1024U);
   }
   EXPECT_LT(updates, 100U);
-}
-
-TEST(Flow, ManyResetUploadsLeaveNothingPromised) {
-  RawServer server(4);
-  server.hello(true);
-  for (std::uint32_t i = 0; i < 1000; ++i) {
-    const std::uint32_t id = 2 * i + 1;
-    server.end.now += std::chrono::milliseconds(10);
-    ASSERT_TRUE(server.end.feed(
-        FrameBuilder().request(id, false).body(id, std::string(3000, 'x')).reset(id, 8).take()));
-    ASSERT_EQ(server.end.sides.back()->in_at_close, pool::Pipe::End::failed);
-    server.end.produce();
-    server.end.sides.clear();
-    ASSERT_EQ(server.house.used(), 0U);
-  }
-  EXPECT_EQ(server.end.session->open_streams(), 0U);
 }
 
 }  // namespace

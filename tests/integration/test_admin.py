@@ -18,6 +18,7 @@ def test_each_page(gateway):
         assert house.ask_admin("/readyz").status == 200
         stats = house.ask_admin("/stats.json")
         assert stats.status == 200 and "json" in stats.header("content-type") and json.loads(stats.body)["workers"] == 2
+        assert json.loads(house.ask_admin("/endpoints").body) == {"endpoints": []}
         assert house.ask_admin("/unknown").status == 404
         assert house.ask_admin("/healthz", "--request", "POST").status == 405
 

@@ -173,7 +173,7 @@ TEST_F(FourBlocks, AWaiterIsServedFromTheCacheOfAnotherWorkerAtOnce) {
   waiter.held.clear();
 }
 
-TEST_F(FourBlocks, TryAcquireNeverOvertakesAWaiter) {
+TEST_F(FourBlocks, F4_TryAcquireNeverOvertakesAWaiter) {
   std::vector<BlockRef> all = take_all();
   Waiter waiter(local, group);
   waiter.request();

@@ -169,7 +169,7 @@ class Hand {
 
 class HandOverTest : public ::testing::TestWithParam<std::size_t> {};
 
-TEST_P(HandOverTest, NoBlockIsLostOrDoubledAmongEightThreads) {  // H3
+TEST_P(HandOverTest, H3_NoBlockIsLostOrDoubledAmongEightThreads) {
   const std::size_t blocks = GetParam();
   BufferPool pool(PoolLimits::with_reserves(PoolLimits::kMinBlockSize, blocks));
   {
@@ -238,7 +238,7 @@ class Sleeper final : ReleaseSubscription::Owner {
   std::size_t count_ = 0;
 };
 
-TEST(HandOver, OneBlockGoesToAndFroAmongSleepers) {  // H1
+TEST(HandOver, H1_OneBlockGoesToAndFroAmongSleepers) {
   BufferPool pool({PoolLimits::kMinBlockSize, 1, 0, 0});
   {
     std::deque<Sleeper> sleepers;
@@ -254,7 +254,7 @@ TEST(HandOver, OneBlockGoesToAndFroAmongSleepers) {  // H1
   expect_all_back(pool);
 }
 
-TEST(HandOver, BlocksInTheCacheOfASleepingWorkerAreFound) {  // H2
+TEST(HandOver, H2_BlocksInTheCacheOfASleepingWorkerAreFound) {
   BufferPool pool({PoolLimits::kMinBlockSize, 4, 0, 0});
   {
     Alarm wake_a;
@@ -305,7 +305,7 @@ class Meeting {
   std::atomic<unsigned> spins_ = 0;
 };
 
-TEST(HandOver, ABlockThatIsCachedJustAsAWaiterComesIsHandedOver) {
+TEST(HandOver, H3_ABlockThatIsCachedJustAsAWaiterComesIsHandedOver) {
   BufferPool pool({PoolLimits::kMinBlockSize, 1, 0, 0});
   {
     constexpr std::size_t kRounds = kOperations / 20;
@@ -352,7 +352,7 @@ TEST(HandOver, ABlockThatIsCachedJustAsAWaiterComesIsHandedOver) {
   expect_all_back(pool);
 }
 
-TEST(HandOver, AWaiterThatComesWhileAnotherWorkerCachesIsServed) {
+TEST(HandOver, H3_AWaiterThatComesWhileAnotherWorkerCachesIsServed) {
   BufferPool pool({PoolLimits::kMinBlockSize, 1, 0, 0});
   {
     std::atomic<bool> is_over = false;

@@ -15,7 +15,7 @@ struct Listener final : PipeProducer, PipeConsumer, PipeWatcher {
     EXPECT_NE(now, waiting) << "each begins and ceases in turn";
     waiting = now;
   }
-  void on_progress() override { ++progress; }
+  void on_progress(std::size_t, bool) override { ++progress; }
 
   void listen_to(Pipe& pipe) {
     pipe.set_producer(this);

@@ -98,7 +98,7 @@ TEST_F(PipePressureTest, LeavesTheQueueWhenItEnds) {
   }
 }
 
-TEST_F(PipePressureTest, ABlockGrantedToAPipeThatEndsIsPassedOn) {  // H4
+TEST_F(PipePressureTest, H4_ABlockGrantedToAPipeThatEndsIsPassedOn) {
   Pipe ending(local, group, kNoDoorbell);
   Pipe waiting(local, group, kNoDoorbell);
   ending.accept();

@@ -73,7 +73,7 @@ TEST_F(SubscriptionTest, CancelWhileWaitingLeavesTheQueue) {
   EXPECT_EQ(waiter.calls, 0);
 }
 
-TEST_F(SubscriptionTest, CancelWhileGrantedPassesTheBlockOn) {  // H4
+TEST_F(SubscriptionTest, H4_CancelWhileGrantedPassesTheBlockOn) {
   BlockRef held = local.try_acquire(Direction::response);
   Waiter first(local, group);
   Waiter second(other, group);
@@ -195,7 +195,7 @@ TEST_F(SubscriptionTest, AWorkerIsNotWokenByItself) {
   waiter.subscription.cancel();
 }
 
-TEST_F(SubscriptionTest, AnUrgentNewcomerPassesAndAnEqualOneDoesNot) {
+TEST_F(SubscriptionTest, F4_AnUrgentNewcomerPassesAndAnEqualOneDoesNot) {
   BlockRef held = local.try_acquire(Direction::response);
   Waiter early(local, group);
   Waiter equal(local, group);
@@ -211,7 +211,7 @@ TEST_F(SubscriptionTest, AnUrgentNewcomerPassesAndAnEqualOneDoesNot) {
   }
 }
 
-TEST_F(SubscriptionTest, AResponsePassesFiveHundredRequestsWhichAreNotStarved) {  // F4
+TEST_F(SubscriptionTest, F4_AResponsePassesFiveHundredRequestsWhichAreNotStarved) {
   BlockRef held = local.try_acquire(Direction::response);
   std::vector<std::unique_ptr<Waiter>> requests;
   for (int i = 0; i < 500; ++i) {

@@ -107,7 +107,7 @@ TEST_F(TurnQueueTest, AGroupThatComesBackIsLast) {
   EXPECT_EQ(pop_all(), "xbp");
 }
 
-TEST_F(TurnQueueTest, AGroupOfAThousandWeighsAsOne) {
+TEST_F(TurnQueueTest, F3_AGroupOfAThousandWeighsAsOne) {
   for (int i = 0; i < 1000; ++i) push('m', groups[0]);
   push('x', groups[1]);
   EXPECT_EQ(pop(), 'm');

@@ -23,8 +23,8 @@ inline constexpr std::size_t kBlockSize = 16 * 1024;
 
 /// A pool with one worker. The test calls local.deliver().
 struct PoolHouse : pool::Waker {
-  explicit PoolHouse(std::size_t blocks)
-      : pool(pool::PoolLimits::with_reserves(kBlockSize, blocks)), local(pool, *this) {}
+  explicit PoolHouse(std::size_t blocks, const pool::Shortage& shortage = {})
+      : pool(limits(blocks, shortage)), local(pool, *this) {}
   void wake() noexcept override {}
   std::size_t used() const {
     const pool::PoolStats stats = pool.stats();
@@ -32,6 +32,13 @@ struct PoolHouse : pool::Waker {
   }
   pool::BufferPool pool;
   pool::LocalPool local;
+
+ private:
+  static pool::PoolLimits limits(std::size_t blocks, const pool::Shortage& shortage) {
+    pool::PoolLimits limits = pool::PoolLimits::with_reserves(kBlockSize, blocks);
+    limits.shortage = shortage;
+    return limits;
+  }
 };
 
 /// Takes what a pipe has, when told to.
@@ -148,11 +155,13 @@ inline h2::HeaderList response_head(std::string_view status = "200") {
 class End final : public h2::SessionEvents {
  public:
   using OnRequest = std::function<void(Side&, bool end_stream)>;
+  std::function<bool(std::size_t header_bytes)> admits;
 
   End(h2::Role role, const h2::SessionLimits& limits, PoolHouse& house)
       : session(std::make_unique<h2::Session>(role, limits, *this)), house_(house) {}
   ~End() { session.reset(); }
 
+  bool admits_request(std::size_t header_bytes) override { return !admits || admits(header_bytes); }
   void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override {
     if (refuse) return stream.reset(*refuse);
     Side& side = add_side();
@@ -221,9 +230,10 @@ class End final : public h2::SessionEvents {
 class SessionPair {
  public:
   explicit SessionPair(const h2::SessionLimits& server_limits = {}, std::size_t server_blocks = 64,
-                       const h2::SessionLimits& client_limits = {}, std::size_t client_blocks = 1024)
-      : server_house(server_blocks),
-        client_house(client_blocks),
+                       const h2::SessionLimits& client_limits = {}, std::size_t client_blocks = 1024,
+                       const pool::Shortage& shortage = {})
+      : server_house(server_blocks, shortage),
+        client_house(client_blocks, shortage),
         server(h2::Role::server, server_limits, server_house),
         client(h2::Role::client, client_limits, client_house) {}
 

@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include "gateway/admin/metrics.h"
+#include "gateway/admin/pool_metrics.h"
 #include "gateway/stats.h"
 #include "tests/gateway/admin/exchange_harness.h"
 
@@ -17,7 +19,7 @@ class AdminTest : public testing::Test {
  protected:
   void get(std::string_view path, std::string_view method = "GET") {
     h.start(method, path, [this](Exchange& exchange) {
-      return make_admin_applet(exchange, h.turn_end, {stats, h.pool, draining, started, "1.2.3"});
+      return make_admin_applet(exchange, h.turn_end, h.loop, {stats, h.pool, draining, started, "1.2.3"});
     });
     ASSERT_TRUE(h.run());
   }
@@ -59,7 +61,7 @@ TEST_F(AdminTest, NotReadyWhileDraining) {
 TEST_F(AdminTest, IndexListsEveryPage) {
   get("/");
   EXPECT_EQ(h.status(), 200);
-  for (const char* page : {"/healthz", "/readyz", "/stats.json", "/metrics", "/pool"}) {
+  for (const char* page : {"/healthz", "/readyz", "/stats.json", "/metrics", "/pool", "/streams", "/endpoints"}) {
     EXPECT_NE(h.body.find(page), std::string::npos) << page;
   }
 }
@@ -107,6 +109,45 @@ TEST_F(AdminTest, PoolPage) {
   EXPECT_EQ(page["pool_waiting"]["leave"].GetInt(), 0);
 }
 
+TEST_F(AdminTest, PoolPageTellsWhatBlocksAreUsedForAndHowLongWaitsTook) {
+  const pool::BlockRef held = h.local.try_acquire(pool::Direction::request);
+  stats.worker(1).count_eviction(Eviction::response_early);
+  get("/pool");
+  const rapidjson::Document page = json();
+  EXPECT_EQ(page["pool_blocks_queued"]["request"].GetInt(), 1);
+  EXPECT_EQ(page["pool_blocks_filled"]["request"].GetInt(), 0);
+  EXPECT_EQ(page["pool_blocks_promised"]["response"].GetInt(), 0);
+  EXPECT_EQ(page["pool_blocks_granted"]["response"].GetInt(), 0);
+  EXPECT_EQ(page["pool_blocks_slow"].GetInt(), 0);
+  EXPECT_EQ(page["pool_waiting_responses"]["leave"].GetInt(), 0);
+  EXPECT_EQ(page["evictions"]["response_early"].GetInt(), 1);
+  EXPECT_EQ(page["evictions"]["connection"].GetInt(), 0);
+  EXPECT_EQ(page["pool_wait"]["leave"]["count"].GetInt(), 0);
+  EXPECT_EQ(page["pool_hand_over"]["other"]["p99_ms"].GetDouble(), 0);
+}
+
+TEST(PoolMetrics, HistogramsInPrometheusText) {
+  pool::PoolStats stats;
+  stats.hand_over_other.counts[0] = 2;
+  stats.hand_over_other.counts[2] = 1;
+  stats.hand_over_other.counts[pool::HistogramCounts::kBounds] = 1;
+  stats.hand_over_other.sum = 4500;
+  std::string text;
+  append_prometheus(text, pool_histograms(stats));
+  for (const std::string_view line :
+       {"# TYPE gateway_pool_hand_over_seconds histogram",
+        "gateway_pool_hand_over_seconds_bucket{thread=\"other\",le=\"0.000001\"} 2",
+        "gateway_pool_hand_over_seconds_bucket{thread=\"other\",le=\"0.000002\"} 2",
+        "gateway_pool_hand_over_seconds_bucket{thread=\"other\",le=\"0.000004\"} 3",
+        "gateway_pool_hand_over_seconds_bucket{thread=\"other\",le=\"134.217728\"} 3",
+        "gateway_pool_hand_over_seconds_bucket{thread=\"other\",le=\"+Inf\"} 4",
+        "gateway_pool_hand_over_seconds_sum{thread=\"other\"} 0.000004500",
+        "gateway_pool_hand_over_seconds_count{thread=\"other\"} 4",
+        "gateway_pool_wait_seconds_count{class=\"leave\"} 0"}) {
+    EXPECT_NE(text.find(std::string(line) + "\n"), std::string::npos) << line;
+  }
+}
+
 struct Metrics {
   std::set<std::string> helped;
   std::map<std::string, std::string> types;
@@ -126,10 +167,16 @@ void read_line(const std::string& line, Metrics& metrics) {
         << line;
     return;
   }
-  ASSERT_THAT(line, testing::MatchesRegex("[a-z0-9_]+([{][a-z_]+=\"[^\"]+\"[}])? [0-9]+"));
+  ASSERT_THAT(line, testing::MatchesRegex("[a-z0-9_]+([{][a-z_]+=\"[^\"]+\"(,[a-z]+=\"[^\"]+\")?[}])? [0-9.]+"));
   name = first.substr(0, first.find('{'));
+  std::string kind = name.ends_with("_total") ? "counter" : "gauge";
+  for (const std::string_view suffix : {"_seconds_bucket", "_seconds_sum", "_seconds_count"}) {
+    if (!name.ends_with(suffix)) continue;
+    name.erase(name.rfind('_'));
+    kind = "histogram";
+  }
   EXPECT_TRUE(metrics.helped.contains(name)) << line;
-  EXPECT_EQ(metrics.types[name], name.ends_with("_total") ? "counter" : "gauge") << line;
+  EXPECT_EQ(metrics.types[name], kind) << line;
   EXPECT_TRUE(metrics.samples.emplace(first, second).second) << "twice: " << line;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gateway/exchange.h"
+#include "gateway/local_reply.h"
 #include "gateway/turn_end.h"
 #include "pool/buffer_pool.h"
 #include "pool/local_pool.h"
@@ -31,6 +32,7 @@ class ExchangeHarness final : private ExchangeClient,
     std::size_t block_size = 1024;
     std::size_t doorbell = 0;
     std::size_t max_pipe_blocks = 2;
+    ExchangeTimeouts timeouts{};
   };
 
   ExchangeHarness() : ExchangeHarness(Shape()) {}
@@ -57,7 +59,7 @@ class ExchangeHarness final : private ExchangeClient,
     for (const auto& [name, value] : fields) request.add(name, value);
     ExchangeClient& client = *this;
     const Exchange::Parts parts{
-        loop, local, turn_end, *this, stats_, timeouts_, {shape_.doorbell, shape_.max_pipe_blocks}};
+        loop, local, turn_end, *this, stats_, shape_.timeouts, {shape_.doorbell, shape_.max_pipe_blocks}};
     const RequestOrigin origin{.peer = "192.0.2.7", .local = "127.0.0.1:1", .secure = true, .stream_id = 1};
     exchange_ =
         std::make_unique<Exchange>(parts, client, group_, std::move(request), upload != nullptr, origin);
@@ -123,7 +125,9 @@ class ExchangeHarness final : private ExchangeClient,
   }
   void on_failed(const Error&) override { failed = true; }
   std::unique_ptr<Backend> find(Exchange& exchange, const Error*) override { return make_(exchange); }
-  std::unique_ptr<Backend> answer(Exchange& exchange, const Error&) override { return make_(exchange); }
+  std::unique_ptr<Backend> answer(Exchange&, const Error& error) override {
+    return std::make_unique<LocalReply>(error);
+  }
   void on_room() override {}
   void on_readable() override {}
 
@@ -153,7 +157,6 @@ class ExchangeHarness final : private ExchangeClient,
 
   const Shape shape_;
   WorkerStats stats_;
-  ExchangeTimeouts timeouts_;
   pool::TurnGroup group_;
   MakeBackend make_;
   const std::string* upload_ = nullptr;

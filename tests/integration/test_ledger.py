@@ -1,0 +1,215 @@
+"""The budget is the whole process: connections, streams and heads are admitted by it, and it can change while the gateway runs.
+
+Scenarios B1, B2 and B3 of the promise. Resident memory is compared with what the gateway says at its start: base + budget.
+"""
+
+import re
+import signal
+import ssl
+import threading
+
+import pytest
+
+from support.environment import SANITIZED, SLOW, scaled, wait_until
+from support.gateway import cluster, route
+from support.h1_backend import H1Backend
+from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame
+
+KIB = 1 << 10
+MIB = 1 << 20
+DEMO = {"name": "demo", "protocol": "demo"}
+HEADERS, END_STREAM, END_HEADERS = 1, 1, 4
+BASE = re.compile(r"fixed base (\d+) KiB; budget ([\d.]+) MiB")
+
+
+def expect_inside_budget(house, budget):
+    """At no time since it started was more resident than base + budget."""
+    base, told = BASE.search(house.log()).groups()
+    assert float(told) * MIB == budget
+    if not SANITIZED:  # shadow memory is not ours
+        assert house.peak_memory() <= int(base) * KIB + budget, f"{house.peak_memory()} beyond {base} KiB and {budget}"
+
+
+def counter(house, name):
+    return house.metrics()[f"gateway_{name}_total"]
+
+
+# ---- B1: idle connections ----
+
+def idle_connections(house, certificates, most):
+    """TLS connections that say their SETTINGS and nothing else, until one is not accepted; that one is not among them."""
+    context = ssl.create_default_context(cafile=str(certificates.ca))
+    context.set_alpn_protocols(["h2"])
+    opened = []
+    while len(opened) < most:
+        sock = connect(house.https)
+        sock.settimeout(2 if opened else 20)
+        try:
+            client = context.wrap_socket(sock, server_hostname="localhost")
+        except TimeoutError:
+            sock.close()
+            break
+        client.sendall(PREFACE + frame(SETTINGS_TYPE))
+        opened.append(client)
+    return opened
+
+
+def test_b1_at_the_budget_accepting_pauses_and_existing_traffic_runs(gateway, certificates):
+    budget, most = (64 * MIB, 2000) if SLOW else (16 * MIB, 600)
+    memory = {"budget": budget, "blocks": budget // 8 // (16 * KIB)}
+    with gateway(DEMO, workers=2, memory=memory) as house:
+        good = H2Client(connect_tls(house.https, certificates))
+        assert good.fetch("/bytes/1000").status == 200
+        idle = idle_connections(house, certificates, most)
+        assert len(idle) > budget // MIB * 8, "idle connections cost more than was measured"
+        assert len(idle) < most, "nothing paused"
+        assert counter(house, "accept_pauses") > 0
+        house.wait_for_log(r"no more clients are accepted: \d+ KiB of \d+ KiB")
+
+        for _ in range(20):
+            assert good.fetch("/bytes/100000").status == 200
+        late = threading.Thread(target=lambda: served.append(house.curl("/bytes/1000", timeout=30).status))
+        served = []
+        late.start()
+        for client in idle[:len(idle) // 2]:
+            client.close()
+        late.join()
+        assert served == [200], "who waited is accepted when there is room"
+        house.wait_for_log(r"clients are accepted again", seconds=20)
+        expect_inside_budget(house, budget)
+        for client in idle:
+            client.close()
+        good.close()
+        # What connections held goes back to the kernel.
+        if not SANITIZED:
+            base = int(BASE.search(house.log()).group(1)) * KIB
+            wait_until(lambda: house.memory() < base + budget // 4, "memory goes back to the kernel", 20)
+
+
+# ---- B2: header bombs ----
+
+def literal(index, text):
+    return bytes([index]) + string(text)
+
+
+def string(text):
+    if len(text) < 127:
+        return bytes([len(text)]) + text
+    rest, length = len(text) - 127, b""
+    while rest >= 128:
+        length += bytes([rest & 127 | 128])
+        rest >>= 7
+    return b"\x7f" + length + bytes([rest]) + text
+
+
+GET_HTTPS = b"\x82\x87"
+NEWEST = b"\xbe"  # what was put into the dynamic table last, in one byte
+
+BOMBS = {  # the field, how often it is said in one byte
+    "references to a large field": ((b"x", b"v" * 4000), 14),
+    "cookie crumbs": ((b"cookie", b"a=b"), 190),
+    "thousands of cookie crumbs": ((b"cookie", b"a=b"), 5000),
+}
+
+
+def throw_bombs(sock, path, bomb, streams):
+    """Requests whose heads are much smaller on the wire than in memory, with every window at zero."""
+    (name, value), times = BOMBS[bomb]
+    head = GET_HTTPS + literal(1, b"localhost") + literal(4, path)
+    first = head + b"\x40" + string(name) + string(value) + NEWEST * (times - 1)
+    data = PREFACE + frame(SETTINGS_TYPE, 0, 0, b"\x00\x04\x00\x00\x00\x00")
+    data += frame(HEADERS, END_STREAM | END_HEADERS, 1, first)
+    for number in range(1, streams):
+        data += frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, head + NEWEST * times)
+    sock.sendall(data)
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_b2_header_bombs_stay_inside_the_budget_and_good_clients_are_served(gateway, certificates, bomb):
+    budget = 32 * MIB
+    memory = {"budget": budget, "blocks": 256}
+    limits = {"provoked_resets_per_second": 100000}
+    with gateway(DEMO, workers=2, memory=memory, limits=limits, timeouts={"stall": "3s"}) as house:
+        bad = [connect_tls(house.https, certificates) for _ in range(scaled(100, 30))]
+        for sock in bad:
+            throw_bombs(sock, b"/bytes/100000", bomb, 250)
+        wait_until(lambda: counter(house, "streams_refused") > 0, "streams are refused", 20)
+        for _ in range(10):
+            assert house.curl("/bytes/100000", timeout=10).status == 200
+        house.wait_for_log(r"streams are refused: \d+ KiB of \d+ KiB")
+        expect_inside_budget(house, budget)
+        for sock in bad:
+            sock.close()
+        wait_until(lambda: house.metrics()["gateway_exchanges_active"] <= 1, "the bombs are gone", 10)
+        assert house.curl("/bytes/1000").status == 200
+
+
+def test_b2_streams_that_wait_for_a_silent_backend_stay_inside_the_budget(gateway, certificates):
+    budget = 16 * MIB
+    done = threading.Event()
+    with H1Backend(lambda *_: done.wait(60)) as behind:
+        clusters = [DEMO, cluster("silent", "http/1.1", behind.address)]
+        with gateway(*clusters, routes=[route("silent", "/silent/"), route("demo")], workers=1,
+                     memory={"budget": budget, "blocks": 256}) as house:
+            bad = [connect_tls(house.https, certificates) for _ in range(30)]
+            for sock in bad:
+                throw_bombs(sock, b"/silent/", "references to a large field", 250)
+            wait_until(lambda: counter(house, "streams_refused") > 0, "streams are refused", 20)
+            assert house.curl("/bytes/1000", timeout=10).status == 200
+            expect_inside_budget(house, budget)
+            for sock in bad:
+                sock.close()
+            wait_until(lambda: house.metrics()["gateway_exchanges_active"] <= 1, "all are given up", 10)
+            done.set()
+
+
+# ---- B3: the budget changes ----
+
+SIZE = 30 * MIB  # five seconds at the rate that the downloads keep to
+
+
+def change(house, **values):
+    """Writes other values for keys that are there, and tells the gateway."""
+    assert house.ask_admin("/healthz").status == 200, "it hears signals by now"
+    text = house.config_path.read_text()
+    for key, value in values.items():
+        text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+        assert count == 1, text
+    house.config_path.write_text(text)
+    house.signal(signal.SIGHUP)
+
+
+def test_b3_the_budget_follows_the_file_and_nothing_is_dropped(gateway, certificates):
+    with gateway(DEMO, workers=2, memory={"budget": "64MiB", "blocks": 512}) as house:
+        idle = H2Client(connect_tls(house.https, certificates))
+        downloads = [house.curl(f"/bytes/{SIZE}", "--limit-rate", "6M", output="/dev/null", timeout=60) for _ in range(6)]
+        wait_until(lambda: house.metrics()["gateway_exchanges_active"] >= len(downloads), "all are under way", 10)
+        change(house, budget='"24MiB"', blocks=4)
+        house.wait_for_log(r"budget 24 MiB instead of 64 MiB, 4 blocks instead of 512")
+        assert house.pool()["pool_blocks"] == 4
+        assert house.metrics()["gateway_memory_budget_bytes"] == 24 * MIB
+        assert not all(download.done() for download in downloads), "too short to tell"
+        assert [download.exit_code for download in downloads] == [0] * len(downloads)
+        wait_until(lambda: sum(house.pool()["pool_blocks_used"].values()) <= 4, "what was beyond the cap is back")
+        wait_until(lambda: house.pool()["pool_blocks_resident"] <= 4, "and its memory", 10)
+
+        change(house, budget='"48MiB"', blocks=1024)
+        house.wait_for_log(r"budget 48 MiB instead of 24 MiB")
+        assert house.pool()["pool_blocks"] == 1024
+        assert idle.fetch("/bytes/1000").status == 200
+        idle.close()
+
+
+def test_a_mistake_in_the_file_changes_nothing_and_is_told_with_its_place(gateway):
+    with gateway(DEMO, memory={"budget": "64MiB", "blocks": 512}) as house:
+        change(house, blocks=1000000)
+        house.wait_for_log(r"gateway\.toml:\d+:\d+: memory\.blocks is 1000000, but .* at most 4080 would fit")
+        house.wait_for_log(r"nothing is changed")
+        assert house.pool()["pool_blocks"] == 512
+
+
+def test_what_needs_a_restart_is_told(gateway):
+    with gateway(DEMO, memory={"budget": "64MiB", "blocks": 512}) as house:
+        change(house, blocks=256, drain='"6s"')
+        house.wait_for_log(r"needs a restart: timeouts")
+        assert house.pool()["pool_blocks"] == 256
