@@ -9,6 +9,17 @@
 #include "pool/local_pool.h"
 
 namespace gateway {
+namespace {
+
+// One pipe may grow to a sixteenth of the blocks: of those that there are when it begins, since their number can change.
+constexpr std::size_t kPipeShare = 16;
+
+pool::Pipe::Terms pipe_terms(const Exchange::Parts& parts, pool::Direction direction, pool::Urgency urgency) {
+  const std::size_t share = parts.pool.pool().blocks() / kPipeShare;
+  return {direction, urgency, parts.bounds.doorbell, std::clamp<std::size_t>(share, 1, parts.bounds.max_pipe_blocks)};
+}
+
+}  // namespace
 
 Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& group, h2::HeaderList request,
                    bool request_has_body, RequestOrigin origin)
@@ -21,8 +32,7 @@ Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& 
       started_(parts.loop.now()),
       request_meter_(parts.loop),
       response_meter_(parts.loop),
-      request_body_(parts.pool, group,
-                    {pool::Direction::request, pool::Urgency::invite, parts.bounds.doorbell, parts.bounds.max_pipe_blocks}),
+      request_body_(parts.pool, group, pipe_terms(parts, pool::Direction::request, pool::Urgency::invite)),
       slow_(parts.pool.pool()),
       deadline_(parts.loop, [this] { on_deadline(); }) {
   request_body_.set_watcher(&request_meter_);
@@ -74,9 +84,7 @@ void Exchange::end(std::string_view reason) {
 // ---- For its backend ----
 
 void Exchange::renew_response_body() {
-  response_body_.emplace(parts_.pool, group_,
-                         pool::Pipe::Terms{pool::Direction::response, parts_.bounds.response_urgency, parts_.bounds.doorbell,
-                                           parts_.bounds.max_pipe_blocks});
+  response_body_.emplace(parts_.pool, group_, pipe_terms(parts_, pool::Direction::response, parts_.bounds.response_urgency));
   response_body_->set_watcher(&response_meter_);
   // The client is there to take the response from the start; who takes the request is not known yet.
   response_body_->accept();

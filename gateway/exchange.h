@@ -71,8 +71,8 @@ struct ExchangeTimeouts {
 class Exchange {
  public:
   struct Bounds {
-    std::size_t doorbell;         // bytes of room that each pipe has of its own, once
-    std::size_t max_pipe_blocks;  // how far one pipe may grow
+    std::size_t doorbell;               // bytes of room that each pipe has of its own, once
+    std::size_t max_pipe_blocks = 128;  // and at most a sixteenth of all: what one transfer over a long path can use
     pool::Urgency response_urgency = pool::Urgency::leave;  // of the response's pipe
   };
   struct Parts {  // what an exchange needs of its worker

@@ -14,9 +14,6 @@
 namespace gateway {
 namespace {
 
-// A pipe may grow to a sixteenth of the blocks, and to what one transfer over a long path can use.
-constexpr std::size_t kPipeShare = 16;
-constexpr std::size_t kMaxPipeBlocks = 128;
 // How long a draining client may take to answer the PING behind the first GOAWAY before the second is sent anyway.
 constexpr Duration kDrainNotice = std::chrono::milliseconds(500);
 
@@ -120,7 +117,7 @@ void Server::make_workers() {
       .clusters = clusters_,
       .admin = *admin_context_,
       .admission = admission_,
-      .bounds = {limits.doorbell, std::clamp<std::size_t>(config_.memory.blocks / kPipeShare, 1, kMaxPipeBlocks)},
+      .bounds = {.doorbell = limits.doorbell},
       .exchange_timeouts = {t.response_header, t.stream_idle, t.stall},
       .client_timeouts = {t.tls_handshake, t.request_header, t.connection_idle, kDrainNotice, t.stall},
       .endpoint_limits = {.connect = t.connect,

@@ -28,7 +28,7 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
       routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds, &plan.admission},
-      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, {kAdminPageBytes, plan.bounds.max_pipe_blocks}} {
+      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, {.doorbell = kAdminPageBytes}} {
   for (const ClusterPlan& cluster : plan.clusters) {
     clusters_.push_back(std::make_unique<Cluster>(parts_, plan.endpoint_limits, cluster, plan.resolver));
   }

@@ -3,6 +3,7 @@
 Scenarios B1, B2 and B3 of the promise. Resident memory is compared with what the gateway says at its start: base + budget.
 """
 
+import json
 import re
 import signal
 import ssl
@@ -18,7 +19,8 @@ from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect
 KIB = 1 << 10
 MIB = 1 << 20
 DEMO = {"name": "demo", "protocol": "demo"}
-HEADERS, END_STREAM, END_HEADERS = 1, 1, 4
+HEADERS, CONTINUATION, END_STREAM, END_HEADERS = 1, 9, 1, 4
+CANCEL = 8
 BASE = re.compile(r"fixed base (\d+) KiB; budget ([\d.]+) MiB")
 
 
@@ -198,6 +200,30 @@ def test_b3_the_budget_follows_the_file_and_nothing_is_dropped(gateway, certific
         assert house.pool()["pool_blocks"] == 1024
         assert idle.fetch("/bytes/1000").status == 200
         idle.close()
+
+
+def request_blocks(house, path):
+    """Blocks that the request of the stream with this path holds."""
+    rows = json.loads(house.ask_admin("/streams").body)["by_memory"]
+    return next((row["request"]["blocks"] for row in rows if row["path"] == path), 0)
+
+
+def test_b3_a_stream_may_hold_its_share_of_the_blocks_that_there_are_now(gateway):
+    """A sixteenth of them: as many as are promised to a client that has sent much."""
+    with gateway(DEMO, workers=1, memory={"budget": "64MiB", "blocks": 16}) as house:
+        client = H2Client(connect(house.h2c)).wait_for_settings()
+
+        def most_promised():
+            stream = client.post("/delay/60000", b"x" * 4 * MIB, end=False)
+            client.receive_until(lambda: client.unsent(stream) == 0)
+            blocks = wait_until(lambda: request_blocks(house, "/delay/60000"), "the credit for more")
+            client.reset(stream, CANCEL)
+            return blocks
+        assert most_promised() == 1
+        change(house, blocks=1024)
+        house.wait_for_log(r"1024 blocks instead of 16")
+        assert most_promised() > 8
+        client.close()
 
 
 def test_a_mistake_in_the_file_changes_nothing_and_is_told_with_its_place(gateway):

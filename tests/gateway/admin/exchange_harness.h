@@ -31,7 +31,6 @@ class ExchangeHarness final : private ExchangeClient,
     std::size_t blocks = 2;
     std::size_t block_size = 1024;
     std::size_t doorbell = 0;
-    std::size_t max_pipe_blocks = 2;
     ExchangeTimeouts timeouts{};
   };
 
@@ -59,7 +58,7 @@ class ExchangeHarness final : private ExchangeClient,
     for (const auto& [name, value] : fields) request.add(name, value);
     ExchangeClient& client = *this;
     const Exchange::Parts parts{
-        loop, local, turn_end, *this, stats_, shape_.timeouts, {shape_.doorbell, shape_.max_pipe_blocks}};
+        loop, local, turn_end, *this, stats_, shape_.timeouts, {.doorbell = shape_.doorbell}};
     const RequestOrigin origin{.peer = "192.0.2.7", .local = "127.0.0.1:1", .secure = true, .stream_id = 1};
     exchange_ =
         std::make_unique<Exchange>(parts, client, group_, std::move(request), upload != nullptr, origin);
