@@ -29,13 +29,14 @@ constexpr Duration kLinger = std::chrono::seconds(1);
 H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role,
                            const h2::SessionLimits& limits, Duration stall, h2::SessionEvents& events, Owner& owner)
     : parts_(parts),
-      stall_(stall),
       owner_(owner),
       transport_(std::move(transport)),
       session_(role, limits, events),
-      pace_(parts.loop.now()),
-      slow_(parts.pool),
-      stall_deadline_(parts.loop, [this] { on_stall(); }),
+      stall_(parts.loop, parts.pool, parts.admission, output_, stall,
+             [this](Eviction kind, std::string_view what) {
+               parts_.stats.count_eviction(kind);
+               end(what);
+             }),
       linger_deadline_(parts.loop, [this] { end(last_reason()); }) {
   transport_->set_events(this);
 }
@@ -140,54 +141,19 @@ bool H2Connection::write_some() {
     return false;
   }
   if (result.status == Transport::Status::again) {
-    if (!stall_deadline_.armed()) {
-      pace_.begin(parts_.loop.now());
-      look_again();
-    }
-    pace_.moved(before - output_.bytes(), parts_.loop.now());
+    stall_.blocked(before - output_.bytes());
     is_blocked_ = true;
     return false;
   }
-  stall_deadline_.clear();
-  slow_.set(0);
+  stall_.clear();
   // What was written may have given blocks back, and room to who feeds this connection.
   return has_more || session_.wants_write();
-}
-
-void H2Connection::look_again() {
-  if (stall_ == Duration::zero()) return;
-  const Duration look = parts_.pool.under_pressure() ? Pace::kLook : Pace::kSlow;
-  stall_deadline_.set(std::min<Duration>(look, stall_ / 4));
-}
-
-// As for an exchange, of what is queued here: no pipe knows of it any more. Ended early is only who was slow at the last look too.
-void H2Connection::on_stall() {
-  const std::size_t was_slow = slow_.blocks();
-  slow_.set(0);
-  if (output_.empty()) return;
-  const bool for_blocks = parts_.pool.under_pressure();
-  if (!for_blocks && !parts_.admission.under_pressure()) return look_again();
-  const Time since = pace_.since();
-  if (parts_.loop.now() >= since + stall_) {
-    return evict(Eviction::connection, "the peer's socket takes nothing while others wait for memory");
-  }
-  if (for_blocks && parts_.loop.now() >= since + Pace::kSlow) slow_.set(output_.blocks());
-  if (was_slow > 0 && slow_.blocks() > 0 && parts_.pool.slow_exceed()) {
-    return evict(Eviction::connection_early, "the peer's socket takes nothing and slow peers hold most of the memory");
-  }
-  look_again();
-}
-
-void H2Connection::evict(Eviction kind, std::string_view what) {
-  parts_.stats.count_eviction(kind);
-  end(what);
 }
 
 void H2Connection::end(std::string_view reason) {
   if (ended_) return;
   ended_ = true;
-  stall_deadline_.clear();
-  slow_.set(0);
+  stall_.clear();
   linger_deadline_.clear();
   output_.clear();
   owner_.on_connection_end(reason);

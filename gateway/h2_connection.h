@@ -7,16 +7,14 @@
 
 #include "gateway/net/event_loop.h"
 #include "gateway/net/transport.h"
-#include "gateway/pace.h"
+#include "gateway/socket_stall.h"
 #include "gateway/turn_end.h"
 #include "h2/session.h"
 #include "pool/output.h"
-#include "pool/slow_share.h"
 
 namespace gateway {
 
 class Admission;
-enum class Eviction : std::uint8_t;
 struct WorkerStats;
 
 /// One HTTP/2 connection, towards a client or a backend: a transport, a session, and the output between them.
@@ -81,20 +79,14 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   void discard();
   std::string_view last_reason() const;
   void linger();
-  void look_again();
-  void on_stall();
-  void evict(Eviction kind, std::string_view what);
   void end(std::string_view reason);
 
   const Parts parts_;
-  const Duration stall_;
   Owner& owner_;
   std::unique_ptr<Transport> transport_;
   pool::Output output_;
   h2::Session session_;
-  Pace pace_;                // of the socket, while it takes less than there is
-  pool::SlowShare slow_;
-  Deadline stall_deadline_;   // armed while the socket takes less than there is
+  SocketStall stall_;
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
   std::size_t preface_left_ = 0;  // bytes of the client's preface (RFC 9113 §3.4) to look for before we speak; cleartext only
   bool is_blocked_ = false;  // the socket took less than there was

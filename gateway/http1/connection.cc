@@ -31,6 +31,8 @@ Http1Connection::Http1Connection(const WorkerParts& worker, std::unique_ptr<Tran
       owner_(owner),
       transport_(std::move(transport)),
       codec_(*this, {limits.session.max_header_bytes, limits.session.max_header_fields}),
+      stall_(worker.loop, worker.pool.pool(), worker.admission, output_, limits.stall,
+             [this](Eviction kind, std::string_view what) { on_stall(kind, what); }),
       deadline_(worker.loop, [this] { on_deadline(); }) {
   transport_->set_events(this);
   deadline_.set(limits_.connect);
@@ -114,17 +116,21 @@ void Http1Connection::at_turn_end() {
   if (ended_) return;
   write_request();
   if (output_.empty()) return;
+  const std::size_t before = output_.bytes();
   switch (transport_->write(output_).status) {
     case Transport::Status::ok:
+      stall_.clear();
       if (exchange_ != nullptr && exchange_->request_body().readable() > 0) write_soon();
       return;
     case Transport::Status::again:
       is_blocked_ = true;
+      stall_.blocked(before - output_.bytes());
       return;
     case Transport::Status::closed:
     case Transport::Status::failed:
       // The backend may have answered before it closed: reading tells.
       write_failed_ = true;
+      stall_.clear();
       output_.clear();
       if (exchange_ != nullptr) exchange_->request_body().close();
       transport_->want_read(true);
@@ -269,18 +275,34 @@ void Http1Connection::detach() {
 }
 
 void Http1Connection::fail(std::string reason, bool retry_safe) {
+  fail({.source = ErrorSource::backend,
+        .status = 502,
+        .reason = fmt::format("backend {}: {}", endpoint_, reason),
+        .retry_safe = retry_safe});
+}
+
+void Http1Connection::fail(const Error& error) {
   Exchange& exchange = *exchange_;
   detach();
   end(nullptr);
-  exchange.fail({.source = ErrorSource::backend,
-                 .status = 502,
-                 .reason = fmt::format("backend {}: {}", endpoint_, reason),
-                 .retry_safe = retry_safe});
+  exchange.fail(error);
+}
+
+// What is queued may belong to a request that has its answer already.
+void Http1Connection::on_stall(Eviction kind, std::string_view what) {
+  worker_.stats.count_eviction(kind);
+  write_failed_ = true;
+  if (exchange_ == nullptr) return end(nullptr);
+  if (response_done_) return complete();
+  fail({.source = ErrorSource::timeout,
+        .status = 504,
+        .reason = fmt::format("backend {}: {}", endpoint_, what)});
 }
 
 void Http1Connection::end(const Error* open_failure) {
   if (ended_) return;
   ended_ = true;
+  stall_.clear();
   deadline_.clear();
   output_.clear();
   owner_.on_connection_end(*this, open_failure);

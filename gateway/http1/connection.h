@@ -10,6 +10,7 @@
 #include "gateway/http1/request_writer.h"
 #include "gateway/net/event_loop.h"
 #include "gateway/net/transport.h"
+#include "gateway/socket_stall.h"
 #include "gateway/turn_end.h"
 #include "gateway/upstream/endpoint.h"
 #include "pool/output.h"
@@ -84,6 +85,8 @@ class Http1Connection final : private TransportEvents,
   void complete();
   void detach();
   void fail(std::string reason, bool retry_safe);
+  void fail(const Error& error);
+  void on_stall(Eviction kind, std::string_view what);
   void on_deadline();
   void end(const Error* open_failure);
 
@@ -100,6 +103,7 @@ class Http1Connection final : private TransportEvents,
   std::unique_ptr<Transport> transport_;
   ResponseCodec codec_;
   pool::Output output_;
+  SocketStall stall_;
   Deadline deadline_;  // to be open; then, while idle, to be used
   RequestReader request_reader_{*this};
   Exchange* exchange_ = nullptr;
