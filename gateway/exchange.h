@@ -71,9 +71,10 @@ struct ExchangeTimeouts {
 class Exchange {
  public:
   struct Bounds {
-    std::size_t doorbell;               // bytes of room that each pipe has of its own, once
+    std::size_t doorbell;               // bytes of room that each pipe has of its own
     std::size_t max_pipe_blocks = 128;  // and at most a sixteenth of all: what one transfer over a long path can use
     pool::Urgency response_urgency = pool::Urgency::leave;  // of the response's pipe
+    bool doorbell_returns = false;  // each time that its bytes are gone: nothing depends on a block
   };
   struct Parts {  // what an exchange needs of its worker
     EventLoop& loop;
@@ -115,6 +116,8 @@ class Exchange {
   const h2::HeaderList& request() const { return request_; }
   bool request_has_body() const { return request_has_body_; }
   const RequestOrigin& origin() const { return origin_; }
+  /// The same object for all exchanges of one connection: who waits takes turns by it.
+  const pool::TurnGroup& turns() const { return group_; }
   pool::Pipe& request_body() { return request_body_; }
   pool::Pipe& response_body() { return *response_body_; }
   /// Trailers of the request; valid once request_body().drained(). Null: none.

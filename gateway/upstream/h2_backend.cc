@@ -26,11 +26,11 @@ void H2Backend::start(Exchange& exchange) {
 }
 
 void H2Backend::give_up() {
-  exchange_ = nullptr;
+  const Exchange* const exchange = std::exchange(exchange_, nullptr);
   if (stream_ != nullptr) {
     upstream_->release(*std::exchange(stream_, nullptr));
-  } else {
-    endpoint_.forget(*this);
+  } else if (exchange != nullptr) {
+    endpoint_.waiting_.remove(&exchange->turns(), *this);
   }
 }
 
@@ -117,17 +117,14 @@ std::size_t H2Endpoint::unsettled() const {
 void H2Endpoint::serve(H2Backend& backend) {
   // Who waits already comes first.
   if (waiting_.empty() && send(backend)) return;
-  waiting_.push_back(&backend);
+  waiting_.push(&backend.exchange_->turns(), backend);
   dial_if_needed();
 }
 
-void H2Endpoint::forget(H2Backend& backend) { std::erase(waiting_, &backend); }
-
 void H2Endpoint::serve_waiting() {
   while (!waiting_.empty()) {
-    H2Backend* backend = waiting_.front();
-    if (!send(*backend)) break;
-    waiting_.pop_front();
+    if (!send(waiting_.front())) break;
+    waiting_.pop();
   }
   dial_if_needed();
 }
@@ -151,10 +148,10 @@ void H2Endpoint::dial_if_needed() {
 void H2Endpoint::fail_waiting(const Error& error) {
   const std::size_t others = unsettled();
   if (upstreams_.size() > others) return;
-  const auto share = static_cast<std::ptrdiff_t>((waiting_.size() + others) / (others + 1));
+  const std::size_t share = (waiting_.size() + others) / (others + 1);
   // Taken out first: who fails may come to wait again, once.
-  const std::vector<H2Backend*> failing(waiting_.begin(), waiting_.begin() + share);
-  waiting_.erase(waiting_.begin(), waiting_.begin() + share);
+  std::vector<H2Backend*> failing;
+  while (failing.size() < share) failing.push_back(&waiting_.pop());
   for (H2Backend* backend : failing) backend->fail(error);
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string_view>
 
 #include "gateway/exchange.h"
 #include "gateway/owned_set.h"
 #include "gateway/upstream/endpoint.h"
+#include "gateway/upstream/fair_queue.h"
 #include "gateway/upstream/h2_upstream.h"
 #include "gateway/worker_parts.h"
 #include "h2/stream.h"
@@ -25,7 +25,6 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
  private:
   friend class H2Backend;
   void serve(H2Backend& backend);
-  void forget(H2Backend& backend);
   bool send(H2Backend& backend);
   std::size_t unsettled() const;
   void serve_waiting();
@@ -36,7 +35,7 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 
   OwnedSet<H2Upstream> upstreams_;
-  std::deque<H2Backend*> waiting_;
+  FairQueue<H2Backend> waiting_;
 };
 
 /// An exchange on a stream of a shared HTTP/2 connection, or waiting for one.

@@ -17,11 +17,11 @@ void Http1Backend::start(Exchange& exchange) {
 }
 
 void Http1Backend::give_up() {
-  exchange_ = nullptr;
+  const Exchange* const exchange = std::exchange(exchange_, nullptr);
   if (connection_ != nullptr) {
     std::exchange(connection_, nullptr)->abandon();
   } else {
-    endpoint_.forget(*this);
+    endpoint_.waiting_.remove(&exchange->turns(), *this);
   }
 }
 
@@ -45,11 +45,9 @@ void Http1Endpoint::serve(Http1Backend& backend) {
     connection->carry(*backend.exchange_, backend);
     return;
   }
-  waiting_.push_back(&backend);
+  waiting_.push(&backend.exchange_->turns(), backend);
   dial_if_needed();
 }
-
-void Http1Endpoint::forget(Http1Backend& backend) { std::erase(waiting_, &backend); }
 
 void Http1Endpoint::dial_if_needed() {
   if (dialing_ >= waiting_.size() || connections_.size() >= limits_.max_connections) return;
@@ -72,19 +70,14 @@ void Http1Endpoint::dial() {
 
 void Http1Endpoint::fail_first(const Error& error) {
   if (waiting_.empty()) return;
-  Http1Backend* backend = waiting_.front();
-  waiting_.pop_front();
-  backend->exchange_->fail(error);
+  waiting_.pop().exchange_->fail(error);
 }
 
 void Http1Endpoint::on_connection_idle(Http1Connection& connection) {
   on_connected();
   if (!connection.was_used()) --dialing_;
   idle_.push_back(&connection);
-  if (waiting_.empty()) return;
-  Http1Backend* backend = waiting_.front();
-  waiting_.pop_front();
-  serve(*backend);
+  if (!waiting_.empty()) serve(waiting_.pop());
 }
 
 void Http1Endpoint::on_connection_end(Http1Connection& connection, const Error* open_failure) {

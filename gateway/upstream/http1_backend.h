@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "gateway/http1/connection.h"
 #include "gateway/owned_set.h"
 #include "gateway/upstream/endpoint.h"
+#include "gateway/upstream/fair_queue.h"
 
 namespace gateway {
 
@@ -24,7 +24,6 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
  private:
   friend class Http1Backend;
   void serve(Http1Backend& backend);
-  void forget(Http1Backend& backend);
   void dial_if_needed();
   void dial();
   void on_may_dial() override { dial_if_needed(); }
@@ -34,7 +33,7 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
 
   OwnedSet<Http1Connection> connections_;
   std::vector<Http1Connection*> idle_;
-  std::deque<Http1Backend*> waiting_;
+  FairQueue<Http1Backend> waiting_;
   std::size_t dialing_ = 0;
 };
 
