@@ -16,7 +16,8 @@ constexpr std::size_t kPipeShare = 16;
 
 pool::Pipe::Terms pipe_terms(const Exchange::Parts& parts, pool::Direction direction, pool::Urgency urgency) {
   const std::size_t share = parts.pool.pool().blocks() / kPipeShare;
-  return {direction, urgency, parts.bounds.doorbell, std::clamp<std::size_t>(share, 1, parts.bounds.max_pipe_blocks)};
+  return {direction, urgency, parts.bounds.doorbell, std::clamp<std::size_t>(share, 1, parts.bounds.max_pipe_blocks),
+          parts.bounds.doorbell_returns};
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace gateway {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64 * 1024;
-// Memory of its own that an admin page has when no block is free: an operator must see who holds the blocks.
+// Memory of its own through which an admin page of any size leaves when no block is free: an operator must see who holds them.
 constexpr std::size_t kAdminPageBytes = 64 * 1024;
 
 pool::Ticks steady_ticks() noexcept {
@@ -28,7 +28,7 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
       routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds, &plan.admission},
-      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, {.doorbell = kAdminPageBytes}} {
+      admin_parts_{loop_, local_, turn_end_, admin_, parts_.stats, plan.exchange_timeouts, {.doorbell = kAdminPageBytes, .doorbell_returns = true}} {
   for (const ClusterPlan& cluster : plan.clusters) {
     clusters_.push_back(std::make_unique<Cluster>(parts_, plan.endpoint_limits, cluster, plan.resolver));
   }

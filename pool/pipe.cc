@@ -38,7 +38,7 @@ void Pipe::add(BlockRef block) {
 // place for, would wait for each other (README.md).
 void Pipe::forget(const Block& block) {
   if (block.is_doorbell()) {
-    if (has_promised_) doorbell_left_ = terms_.doorbell;
+    if (rings_again()) doorbell_left_ = terms_.doorbell;
     return;
   }
   --blocks_;
@@ -68,7 +68,7 @@ void Pipe::drop_all() {
 void Pipe::drop_unneeded() {
   while (!chunks_.empty() && chunks_.back()->empty()) {
     Block& last = *chunks_.back();
-    const std::size_t renewed = last.is_doorbell() && has_promised_ ? terms_.doorbell : 0;
+    const std::size_t renewed = last.is_doorbell() && rings_again() ? terms_.doorbell : 0;
     if (space() - last.space().size() + renewed < promised_) return;
     forget(last);
     chunks_.pop_back();

@@ -72,6 +72,7 @@ class Pipe final : private ReleaseSubscription::Owner {
     std::size_t doorbell = 0;    // bytes of room that need no block; memory charged to the stream. Once, but again and
                                  // again for a producer that promises
     std::size_t max_blocks = 1;  // at least 1
+    bool doorbell_returns = false;  // again and again for any producer: for who must never depend on a block
   };
   enum class End : std::uint8_t { open, finished, failed };
 
@@ -149,6 +150,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   void drop_first();
   void drop_all();
   void drop_unneeded();
+  bool rings_again() const { return has_promised_ || terms_.doorbell_returns; }
   bool may_grow() const;
   void grow_target();
   void cancel_wait();

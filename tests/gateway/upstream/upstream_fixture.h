@@ -51,12 +51,14 @@ class FakeEndpoint final : public Endpoint {
       : Endpoint(house.parts, EndpointLimits(), Dialer(house.loop, house.resolver, {host, 1}, {}, nullptr),
                  health) {}
   std::unique_ptr<Backend> make_backend() override;
-  void on_may_dial() override {}
+  void on_may_dial() override { ++may_dials; }
+  using Endpoint::may_dial;
   using Endpoint::on_connect_failed;
   using Endpoint::on_connected;
 
   Exchange* exchange = nullptr;  // of the backend that was made last, until it is given up
   int made = 0;
+  int may_dials = 0;  // how often it was told to ask again
 };
 
 class FakeBackend final : public Backend {
