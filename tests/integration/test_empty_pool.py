@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import statistics
 import threading
@@ -196,7 +197,15 @@ def test_t2_a_connection_whose_socket_takes_nothing_is_closed(gateway, certifica
         deaf.close()
 
 
-@pytest.mark.parametrize("how", ["reset", "lost", "drain"])
+def reload(house, blocks):
+    text, found = re.subn(r"(?m)^blocks = \d+$", f"blocks = {blocks}", house.config_path.read_text())
+    assert found == 1
+    house.config_path.write_text(text)
+    house.signal(signal.SIGHUP)
+    wait_until(lambda: house.pool()["pool_blocks"] == blocks, "the new number of blocks")
+
+
+@pytest.mark.parametrize("how", ["reset", "lost", "drain", "reload"])
 def test_t3_a_thousand_waiters_leave_the_queue(held, certificates, how):
     count = scaled(1000, 200)
     with held({"drain": "1s"}, limits={"resets_per_second": 1000000}) as (house, holder):
@@ -211,6 +220,11 @@ def test_t3_a_thousand_waiters_leave_the_queue(held, certificates, how):
         elif how == "lost":
             for client in clients:
                 client.close()
+        elif how == "reload":
+            # Fewer blocks than are held, and then enough for all: nobody is forgotten, or served twice.
+            reload(house, blocks=1)
+            assert waiting(house) >= before + count
+            reload(house, blocks=2 * count)
         else:
             begin = time.monotonic()
             house.signal(signal.SIGTERM)
@@ -218,6 +232,11 @@ def test_t3_a_thousand_waiters_leave_the_queue(held, certificates, how):
             assert time.monotonic() - begin < 1 + 1 * PATIENCE, "a second of grace, and one to end"
             return
         wait_until(lambda: waiting(house) <= before, "nobody of them waits any more", 10)
+        if how == "reload":
+            for client in clients:
+                client.receive_until(lambda c=client: all(i in c.streams and c.streams[i].body for i in streams[c]), 20,
+                                     "bytes of each")
+                client.close()
         holder.close()
         house.expect_idle()
         for client in clients:

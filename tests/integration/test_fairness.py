@@ -1,7 +1,9 @@
 """One slow stream, one greedy client, one silent upload: the others go on as if they were alone (F2, F3, F5)."""
 
 import contextlib
+import json
 import subprocess
+import threading
 import time
 
 import pytest
@@ -9,8 +11,9 @@ from h2.settings import SettingCodes
 
 from support.curl import H2Load
 from support.environment import PATIENCE, SANITIZED, scaled, wait_until
-from support.gateway import cluster
-from support.h2_client import H2Client, connect_tls
+from support.gateway import cluster, route
+from support.h1_backend import H1Backend
+from support.h2_client import H2Client, connect, connect_tls
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -94,37 +97,95 @@ def test_f3_a_client_with_a_thousand_streams_weighs_as_one_with_one(gateway, ngi
         assert SANITIZED or beside < 10 * alone + 0.03 * PATIENCE, f"{beside * 1000:.1f} ms a page beside it, {alone * 1000:.1f} ms alone"
 
 
+def test_f3_one_request_does_not_wait_behind_a_hundred_of_another_client_for_a_backend(gateway):
+    served = []
+    go_on = threading.Event()
+
+    def one_at_a_time(connection):
+        while request := connection.read_request():
+            go_on.wait(20 * PATIENCE)
+            served.append(request.line.split()[1])
+            connection.answer(b"done")
+    with H1Backend(one_at_a_time) as behind, gateway(cluster("app", "http/1.1", behind.address, max_connections=1), workers=1) as house:
+        greedy, modest = H2Client(connect(house.h2c)), H2Client(connect(house.h2c))
+        many = [greedy.get("/greedy") for _ in range(100)]
+        wait_until(lambda: house.metric_sum("upstream_requests_active$") == 100, "the greedy client's requests wait")
+        one = modest.get("/modest")
+        wait_until(lambda: house.metric_sum("upstream_requests_active$") == 101, "the modest client's waits")
+        go_on.set()
+        modest.wait(one)
+        greedy.wait(*many)
+        assert len(served) == 101 and served.index("/modest") <= 2, served[:5]
+        greedy.close()
+        modest.close()
+
+
+def open_upload(house, certificates, path, body=b""):
+    """A client that begins an upload and sends no more than `body` of it."""
+    client = H2Client(connect_tls(house.https, certificates)).wait_for_settings()
+    stream = client.h2.get_next_available_stream_id()
+    client.send_headers(stream, client.head("PUT", path))
+    if body:
+        client.send_body(stream, body, end=False)
+    return client
+
+
+def uploads(house):
+    """What /streams tells of each upload's request, by path."""
+    rows = json.loads(house.ask_admin("/streams").body)["by_memory"]
+    return {row["path"]: {**row["request"], "state": row["state"]} for row in rows if row["path"].startswith("/up/")}
+
+
 def test_f5_uploads_that_send_nothing_take_no_block(gateway, certificates, nginx):
     with gateway(cluster("app", "http/1.1", nginx.address), workers=2, memory={**FEW, "blocks": 4},
                  timeouts={"stall": "60s"}) as house:
         with contextlib.ExitStack() as stack:
-            for _ in range(4):
-                bad = stack.enter_context(contextlib.closing(H2Client(connect_tls(house.https, certificates))))
-                for number in range(50):
-                    stream = bad.h2.get_next_available_stream_id()
-                    bad.send_headers(stream, bad.head("PUT", f"/up/silent{number}"))
-            begin = time.monotonic()
+            for number in range(8):
+                stack.enter_context(contextlib.closing(open_upload(house, certificates, f"/up/silent{number}")))
+
+            def all_at_the_backend():
+                rows = uploads(house)
+                return len(rows) == 8 and all(row["state"] == "sent" for row in rows.values()) and rows
+            rows = wait_until(all_at_the_backend, "all could send")
+            assert all(row["blocks"] == 0 and "no_block" not in row["pause"] for row in rows.values()), rows
             assert put(house, certificates, "good") in (201, 204)
-            assert time.monotonic() - begin < PATIENCE
 
 
 def test_f5_uploads_that_take_credit_and_send_no_more_are_waited_for_one_lease(gateway, certificates, nginx):
-    """Each rings with a byte and holds the block that it is given; after the stall time it has lost it."""
+    """Each rings with a byte and holds the block that it is given; after the stall time who waits for one has it."""
     with gateway(cluster("app", "http/1.1", nginx.address), workers=2, memory={**FEW, "blocks": 4},
                  timeouts={"stall": "1s"}) as house:
         with contextlib.ExitStack() as stack:
-            bad = []
             for number in range(3):
-                bad.append(stack.enter_context(contextlib.closing(H2Client(connect_tls(house.https, certificates)))))
-                bad[-1].wait_for_settings()
-                stream = bad[-1].h2.get_next_available_stream_id()
-                bad[-1].send_headers(stream, bad[-1].head("PUT", f"/up/credit{number}"))
-                bad[-1].send_body(stream, b"x", end=False)
-            wait_until(lambda: house.pool()["pool_blocks_used"]["request"] >= 3, "the credit is given")
-            begin = time.monotonic()
+                stack.enter_context(contextlib.closing(open_upload(house, certificates, f"/up/credit{number}", b"x")))
+            wait_until(lambda: sum(row["blocks"] for row in uploads(house).values()) == 3, "the credit is given")
+            stack.enter_context(contextlib.closing(open_upload(house, certificates, "/up/next", b"x")))
+            wait_until(lambda: house.pool()["pool_waiting_requests"]["invite"] == 1, "no block is left")
+            wait_until(lambda: uploads(house).get("/up/next", {"blocks": 0})["blocks"] == 1, "it has one of theirs")
+            paid = house.wait_for_access(lambda line: line["path"].startswith("/up/credit"), "who held it has paid")
+            assert paid["status"] == 408 and "stalled" in paid["end"], paid
             assert put(house, certificates, "good") in (201, 204)
-            took = time.monotonic() - begin
-            assert took < 1.5 * PATIENCE, f"it waited {took:.2f} s"
+
+
+def test_f5_a_backend_that_takes_nothing_loses_what_is_queued_for_it(gateway, certificates, nginx):
+    """All blocks for requests lie between a pipe that is empty and a socket that is full."""
+    is_over = threading.Event()
+
+    def deaf(connection):
+        connection.read_head()
+        is_over.wait(20 * PATIENCE)
+    with H1Backend(deaf) as behind, gateway(
+            cluster("files", "http/1.1", nginx.address), cluster("deaf", "http/1.1", behind.address), workers=1,
+            routes=[route("files"), route("deaf", "/deaf")], memory={**FEW, "blocks": 2},
+            timeouts={"stall": "1s", "stream_idle": "60s"}) as house:
+        client = H2Client(connect_tls(house.https, certificates), connection_window=1 << 20).wait_for_settings()
+        stream = client.post("/deaf", b"x" * (24 << 20), end=False)
+        reply, = client.wait(stream, seconds=20)
+        assert (reply.status, house.metric_sum('gateway_evictions_total{kind="connection')) == (504, 1)
+        assert b"the peer's socket takes nothing" in reply.body
+        assert put(house, certificates, "good") in (201, 204)
+        is_over.set()
+        client.close()
 
 
 def put(house, certificates, name):

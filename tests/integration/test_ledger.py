@@ -3,6 +3,7 @@
 Scenarios B1, B2 and B3 of the promise. Resident memory is compared with what the gateway says at its start: base + budget.
 """
 
+import contextlib
 import json
 import re
 import signal
@@ -19,7 +20,7 @@ from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect
 KIB = 1 << 10
 MIB = 1 << 20
 DEMO = {"name": "demo", "protocol": "demo"}
-HEADERS, CONTINUATION, END_STREAM, END_HEADERS = 1, 9, 1, 4
+HEADERS, END_STREAM, END_HEADERS = 1, 1, 4
 CANCEL = 8
 BASE = re.compile(r"fixed base (\d+) KiB; budget ([\d.]+) MiB")
 
@@ -105,6 +106,7 @@ def string(text):
 
 
 GET_HTTPS = b"\x82\x87"
+POST_HTTPS = b"\x83\x87"
 NEWEST = b"\xbe"  # what was put into the dynamic table last, in one byte
 
 BOMBS = {  # the field, how often it is said in one byte
@@ -163,6 +165,27 @@ def test_b2_streams_that_wait_for_a_silent_backend_stay_inside_the_budget(gatewa
                 sock.close()
             wait_until(lambda: house.metrics()["gateway_exchanges_active"] <= 1, "all are given up", 10)
             done.set()
+
+
+def test_trailers_that_only_grow_are_cut_where_memory_ends(gateway):
+    """Their requests are admitted and no longer asked for; nothing but the connections can be ended."""
+    with gateway(DEMO, workers=1, memory={"budget": "16MiB", "blocks": 64},
+                 limits={"max_header_bytes": "1MiB", "max_header_fields": 10000}) as house:
+        head = POST_HTTPS + literal(1, b"localhost") + literal(4, b"/delay/60000")
+        bad = [connect(house.h2c) for _ in range(40)]
+        for sock in bad:
+            sock.sendall(PREFACE + frame(SETTINGS_TYPE) + frame(HEADERS, END_HEADERS, 1, head))
+        wait_until(lambda: house.metrics()["gateway_exchanges_active"] > len(bad), "all have begun")  # and the admin's own
+        assert counter(house, "headers_cut") == 0
+        (name, value), _ = BOMBS["references to a large field"]
+        for sock in bad:
+            with contextlib.suppress(OSError):  # it is cut
+                sock.sendall(frame(HEADERS, END_STREAM, 1, b"\x40" + string(name) + string(value) + NEWEST * 250))
+        wait_until(lambda: counter(house, "headers_cut") > 0, "connections are ended")
+        house.wait_for_log(r"connections end that send a header section: \d+ KiB of \d+ KiB")
+        assert house.curl("/bytes/1000").status == 200
+        for sock in bad:
+            sock.close()
 
 
 # ---- B3: the budget changes ----

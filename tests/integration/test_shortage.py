@@ -12,13 +12,13 @@ import time
 import pytest
 
 from support.curl import H2Load
-from support.environment import PATIENCE, SANITIZED, scaled
+from support.environment import PATIENCE, SANITIZED, scaled, wait_until
 from support.gateway import Gateway, cluster
 from support.h2_backend import H2Backend
 from support.h2_client import H2Client, connect_tls
 
 KIB = 1 << 10
-REFUSED_STREAM = 7
+CANCEL = 8
 FEW = {"budget": "64MiB"}
 SHORTAGES = ["none", "every 3", "random 0.33 seed 7"]  # P7: requests for a block that are refused though one is free
 
@@ -167,6 +167,25 @@ def test_p5_uploads_through_a_backend_that_takes_one_stream_at_a_time(gateway, c
                 assert reply.status == 200 and json.loads(reply.body)["bytes"] == size, behind.errors
             client.close()
         assert behind.most_streams == 1 and not behind.errors
+
+
+def test_p5_uploads_that_wait_for_their_backend_hold_no_block(gateway, certificates):
+    """Blocks for requests are taken only once the backend can accept them: else they would hold what responses and others need."""
+    with H2Backend(max_streams=1, consume=False) as behind:
+        with gateway(cluster("app", "h2", behind.address, max_connections=1), workers=1, memory={**FEW, "blocks": 4}) as house:
+            client = wide_open(connect_tls(house.https, certificates))
+            streams = [client.post("/", body_of(number, 128 * KIB)) for number in range(20)]
+
+            def all_came():
+                client.receive(0.05)
+                rows = json.loads(house.ask_admin("/streams").body)["by_memory"]
+                waiting = [row for row in rows if row["path"] == "/" and row["state"] == "waiting"]
+                return len(waiting) == 19 and all(row["request"]["bytes"] > 0 for row in waiting) and waiting
+            for row in wait_until(all_came, "all but one wait for the backend, with what the doorbell let in"):
+                assert row["request"]["blocks"] == 0 and "held_back" in row["request"]["pause"], row
+            for stream in streams:
+                client.reset(stream, CANCEL)
+            client.close()
 
 
 def test_p6_two_gateways_in_series_do_not_block_each_other(gateway, certificates, tmp_path):

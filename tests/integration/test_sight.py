@@ -3,6 +3,8 @@
 import json
 import threading
 
+from h2.settings import SettingCodes
+
 from support.environment import wait_until
 from support.gateway import cluster
 from support.h1_backend import H1Backend
@@ -75,6 +77,23 @@ def test_a_slow_reader_is_found_from_the_pages_alone(gateway, nginx, certificate
         assert line["pause"] == "" or line["paused_ms"] >= 1 or "slow" in line["pause"]
 
 
+def test_a_closed_window_of_one_stream_is_told_from_that_of_its_connection(gateway, nginx):
+    (nginx.files / "large").write_bytes(b"x" * 1024 * KIB)
+    with gateway(cluster("files", "http/1.1", nginx.address), timeouts={"stall": "60s"}) as house:
+        for whose, wide in (("client", 1 << 24), ("connection", None)):
+            settings = {SettingCodes.INITIAL_WINDOW_SIZE: 1000 if wide else 1 << 20}
+            client = H2Client(connect(house.h2c), consume=False, connection_window=wide, settings=settings)
+            stream = client.get(f"/large?{whose}")
+
+            def pause(path=f"/large?{whose}"):
+                row = next((row for row in streams(house)["by_memory"] if row["path"] == path), None)
+                return row and "window_closed" in row["response"]["pause"] and row["response"]["pause"].split("+")
+            windows = [reason for reason in wait_until(pause, "a window is closed") if "window" in reason]
+            assert windows == [f"{whose}_window_closed"]
+            client.reset(stream, CANCEL)
+            client.close()
+
+
 def test_an_upload_that_is_silent_is_told_from_a_request_that_waits_for_its_answer(gateway, certificates):
     with gateway(DEMO, timeouts={"stall": "60s"}) as house:
         client = H2Client(connect_tls(house.https, certificates), connection_window=1 << 20).wait_for_settings()
@@ -118,17 +137,19 @@ def test_the_page_shows_the_largest_and_counts_all(gateway, nginx, certificates)
             client.close()
 
 
-def test_the_pages_come_through_one_block_while_others_wait(gateway, nginx):
-    """Far larger than a block: the page pauses and goes on like any body."""
+def test_the_pages_come_while_others_wait(gateway, nginx):
+    """Far larger than a block, and than the memory of its own that it goes through."""
     (nginx.files / "large").write_bytes(b"x" * 1024 * KIB)
     with gateway(cluster("files", "http/1.1", nginx.address), workers=2, timeouts={"stall": "60s"},
                  memory={"blocks": 2, "block_size": "4KiB"}) as house:
         page = house.ask_admin("/streams?limit=1000")
         assert page.status == 200 and json.loads(page.body)["workers_missing"] == 0
-        slow = slow_reader(house, 40, "/large")
-        wait_until(lambda: streams(house)["streams"] >= 40, "the streams of the slow reader", 20)
-        assert len(house.ask_admin("/streams", timeout=10).body) > 4 * 4096
-        slow.close()
+        slow = [slow_reader(house, 80, "/large") for _ in range(2)]
+        wait_until(lambda: streams(house, "?limit=1")["streams"] >= 160, "the streams of the slow readers", 20)
+        page = house.ask_admin("/streams?limit=1000", timeout=5)
+        assert page.exit_code == 0 and len(page.body) > 100 * KIB and json.loads(page.body)["shown"] >= 160
+        for client in slow:
+            client.close()
 
 
 def test_the_access_log_says_what_was_waited_for(gateway, nginx, certificates):

@@ -275,8 +275,11 @@ TEST(HandOver, H2_BlocksInTheCacheOfASleepingWorkerAreFound) {
     LocalPool local(pool, wake_b);
     TurnGroup group;
     std::deque<Waiter> waiters;
-    for (int i = 0; i < 4; ++i) waiters.emplace_back(local, group).request();
-    EXPECT_EQ(local.deliver(), 4U) << "at once, and without waking the other worker";
+    for (int i = 0; i < 4; ++i) {
+      // One after the other: the next one who asks must not be what finds the block.
+      waiters.emplace_back(local, group).request();
+      EXPECT_EQ(local.deliver(), 1U) << "at once, and without waking the other worker";
+    }
     EXPECT_EQ(pool.stats().woken, 0U);
     waiters.clear();
     wake_a.wake();
