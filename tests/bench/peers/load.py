@@ -1,0 +1,128 @@
+"""What runs against a proxy, and what comes of it: h2load with a count or at a rate, new connections, connections that are held."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from bench.peers.machine import Cpu
+
+CPU = "1"  # of the load and of the backend; the proxy has CPU 0
+CIPHER = "TLS_AES_128_GCM_SHA256"  # the only one that is offered, so that no proxy has an easier one
+
+
+@dataclasses.dataclass
+class Point:
+    """One proxy under one load for a second or two. `ok` counts whole 2xx answers, `failed` all that were asked for and are not."""
+    ok: int
+    failed: int
+    seconds: float
+    cpu: Cpu
+    times: list  # microseconds of each good answer
+    pss: int  # KiB afterwards
+
+    def row(self):
+        """What is kept of it; CPU in microseconds an answer."""
+        ordered = sorted(self.times)
+        per = 1e6 / max(self.ok, 1)
+        return {
+            "ok": self.ok, "failed": self.failed, "pss": self.pss, "rate": self.ok / self.seconds,
+            "user": self.cpu.user * per, "system": self.cpu.system * per, "cpu": (self.cpu.user + self.cpu.system) * per,
+            "p50": quantile(ordered, 0.5), "p99": quantile(ordered, 0.99),
+        }
+
+
+def quantile(ordered, share):
+    """The smallest value that is at least as large as `share` of them; None of nothing."""
+    return ordered[max(0, -(-len(ordered) * share // 1).__int__() - 1)] if ordered else None
+
+
+def parse_log(text):
+    """(end in seconds since the epoch, status, microseconds) of each line of h2load's log; the status of a failed stream is -1."""
+    rows = []
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) >= 3:
+            begin, status, took = (int(field) for field in fields[:3])
+            rows.append(((begin + took) / 1e6, status, took))
+    return rows
+
+
+def good(rows):
+    return [took for _, status, took in rows if 200 <= status < 300]
+
+
+def parse_data_bytes(output):
+    """The bytes of all bodies, from h2load's summary."""
+    found = re.search(r"^traffic: .*\((\d+)\) data$", output, re.MULTILINE)
+    return int(found.group(1)) if found else None
+
+
+def h2load(port, path, log, *options):
+    return ["taskset", "-c", CPU, "h2load", f"--tls13-ciphers={CIPHER}", f"--log-file={log}", *map(str, options),
+            f"https://localhost:{port}{path}"]
+
+
+def counted(proxy, load, count):
+    """`count` requests as fast as they go; the CPU of the whole run, its few handshakes included."""
+    with tempfile.TemporaryDirectory() as name:
+        log = pathlib.Path(name) / "log"
+        options = ["-n", count, "-c", load.clients, "-m", load.streams, *load.options]
+        before, begin = proxy.cpu(), time.monotonic()
+        done = subprocess.run(h2load(proxy.port, load.path, log, *options), capture_output=True, text=True, timeout=120, check=False)
+        seconds, cpu = time.monotonic() - begin, proxy.cpu() - before
+        times = good(parse_log(log.read_text())) if log.exists() else []
+    failed = count - len(times)
+    if load.size is not None and not failed and parse_data_bytes(done.stdout) != count * load.size:
+        failed = count
+    return Point(len(times), failed, seconds, cpu, times, proxy.pss())
+
+
+def timed(proxy, load, seconds, rate=None):
+    """The same for a time, with `rate` requests/s in total; looks only at the time after all connections stand."""
+    warm_up = 1 + load.clients * 0.0025
+    with tempfile.TemporaryDirectory() as name:
+        log = pathlib.Path(name) / "log"
+        options = ["-c", load.clients, "-m", load.streams, *load.options, f"--duration={round((seconds + warm_up + 0.5) * 1000)}ms"]
+        if rate:
+            options.append(f"--rps={rate / load.clients:.6f}")
+        with subprocess.Popen(h2load(proxy.port, load.path, log, *options), stdout=subprocess.DEVNULL) as child:
+            time.sleep(warm_up)
+            before, begin = proxy.cpu(), time.time()
+            time.sleep(seconds)
+            cpu, end = proxy.cpu() - before, time.time()
+            child.wait(60)
+        rows = [row for row in parse_log(log.read_text()) if begin <= row[0] < end]
+    times = good(rows)
+    return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss())
+
+
+def client(*arguments):
+    return ["taskset", "-c", CPU, sys.executable, "-B", "-m", "bench.peers.client", *map(str, arguments)]
+
+
+def handshakes(proxy, count, resume):
+    """`count` new connections with one GET of 1 KiB each."""
+    before = proxy.cpu()
+    done = subprocess.run(client("handshakes", proxy.port, count, *(["--resume"] if resume else [])),
+                          capture_output=True, text=True, timeout=120, check=True)
+    cpu, told = proxy.cpu() - before, json.loads(done.stdout)
+    return Point(told["ok"], told["failed"], told["seconds"], cpu, told["times"], proxy.pss())
+
+
+@contextlib.contextmanager
+def held(proxy, count):
+    """`count` connections that have had one answer and are idle; yields how many stand. Fails if the proxy ended some meanwhile."""
+    with subprocess.Popen(client("hold", proxy.port, count), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        told = json.loads(child.stdout.readline())
+        yield told["ok"]
+        child.stdin.close()
+        still = json.loads(child.stdout.readline())["open"]
+        if still != told["ok"]:
+            print(f"  {proxy.name}: {told['ok'] - still} of {told['ok']} idle connections were closed meanwhile", file=sys.stderr)

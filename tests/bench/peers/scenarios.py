@@ -1,0 +1,165 @@
+"""What is measured. A scenario gives rows for each proxy, one a round; `value` of a row is what proxies are compared by, less is better.
+
+All contestants of a scenario run side by side and take turns, a round after the other, so that a machine that drifts drifts for all.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import sys
+import typing
+
+from bench.peers import load, proxies
+
+
+@dataclasses.dataclass
+class Site:
+    """Where and how long: the backend's addresses by protocol, who takes part, rounds, seconds a point, connections that idle."""
+    directory: typing.Any
+    certificates: typing.Any
+    origins: dict
+    names: list
+    rounds: int
+    seconds: float
+    idle: int
+    starts: typing.Any = dataclasses.field(default_factory=itertools.count)
+
+    def running(self, name, protocol, workers=1, many=False):
+        """A proxy. `many`: thousands of connections, more than the gateway's default budget admits."""
+        directory = self.directory / f"{next(self.starts)}-{name}"
+        budget = "2GiB" if many and name == proxies.OURS else None
+        return proxies.running(name, directory, self.certificates, self.origins[protocol], protocol, workers, budget)
+
+    def contestants(self, protocol):
+        return proxies.candidates(self.names, protocol)
+
+
+@dataclasses.dataclass
+class Load:
+    """What h2load asks for: `size` is a response's bytes, `body` a request's."""
+    path: str
+    clients: int
+    streams: int
+    probe: int  # requests that tell how fast a proxy is
+    size: int | None = None
+    body: int | None = None
+    options: list = dataclasses.field(default_factory=list)
+
+    def prepared(self, site):
+        """Itself, with a file for the request's body."""
+        if not self.body:
+            return self
+        file = site.directory / f"body-{self.body}"
+        file.write_bytes(bytes(range(256)) * (self.body // 256))
+        return dataclasses.replace(self, options=["-d", file])
+
+
+def by_cpu(point):
+    row = point.row()
+    return {**row, "value": row["cpu"]}
+
+
+def told(proxy, row):
+    """One line of progress."""
+    extra = f"  {row['failed']} FAILED" if row.get("failed") else ""
+    print(f"  {proxy.name:8} {row['value']:10.2f}  {row.get('rate', 0):9.0f}/s{extra}", file=sys.stderr, flush=True)
+    return row
+
+
+def in_turns(site, protocol, prepare, measure, many=False):
+    """{name: rows} of `measure(proxy, prepare(proxy))`, round robin over proxies that all run."""
+    with contextlib.ExitStack() as stack:
+        field = [stack.enter_context(site.running(name, protocol, many=many)) for name in site.contestants(protocol)]
+        prepared = {proxy.name: prepare(proxy) for proxy in field}
+        rows = {proxy.name: [] for proxy in field}
+        for _ in range(site.rounds):
+            for proxy in field:
+                rows[proxy.name].append(told(proxy, measure(proxy, prepared[proxy.name])))
+        return rows
+
+
+def one_by_one(site, protocol, measure, many=False, rounds=1):
+    """{name: rows} of `measure(proxy)` for proxies that are started afresh and alone."""
+    rows = {}
+    for name in site.contestants(protocol):
+        rows[name] = []
+        for _ in range(rounds):
+            with site.running(name, protocol, many=many) as proxy:
+                rows[name].append(told(proxy, measure(proxy)))
+    return rows
+
+
+def capacity(proxy, asked):
+    """Requests/s of a short run, which also warms everything."""
+    point = load.counted(proxy, asked, asked.probe)
+    return point.ok / point.seconds
+
+
+def closed_loop(asked):
+    """As fast as it goes, a count of requests that takes about the time of a point."""
+    def measure(site, protocol):
+        ready = asked.prepared(site)
+        def count(proxy):
+            return max(asked.clients * asked.streams, round(capacity(proxy, ready) * site.seconds))
+        return in_turns(site, protocol, count, lambda proxy, n: by_cpu(load.counted(proxy, ready, n)))
+    return measure
+
+
+def many_connections(asked):
+    """As fast as it goes, for a time after all connections stand: their handshakes would weigh as much as the requests."""
+    def measure(site, protocol):
+        return in_turns(site, protocol, lambda _: None, lambda proxy, _: by_cpu(load.timed(proxy, asked, site.seconds)), many=True)
+    return measure
+
+
+def new_connections(resume):
+    def measure(site, protocol):
+        count = max(400, round(500 * site.seconds))
+        return in_turns(site, protocol, lambda proxy: load.handshakes(proxy, 40, resume),
+                        lambda proxy, _: by_cpu(load.handshakes(proxy, count, resume)))
+    return measure
+
+
+def base(site, protocol):
+    """MiB of a proxy that was just started."""
+    return one_by_one(site, protocol, lambda proxy: {"value": proxy.pss() / 1024})
+
+
+def idle(site, protocol):
+    """KiB a connection that had one answer and is idle."""
+    def measure(proxy):
+        load.handshakes(proxy, 40, False)  # what the first connections ever cost is not theirs
+        before = proxy.pss()
+        with load.held(proxy, site.idle) as standing:
+            return {"value": (proxy.pss() - before) / max(standing, 1), "ok": standing, "failed": site.idle - standing}
+    return one_by_one(site, protocol, measure, many=True)
+
+
+SMALL = Load("/1k", 10, 32, probe=2000, size=1 << 10)
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    title: str
+    unit: str
+    measure: typing.Callable  # (site, protocol) -> {name: rows}
+    protocols: tuple = ("h1", "h2c")
+    quick: bool = False
+    alone: bool = False  # each proxy is measured without regard to the others: rows of several runs may stand side by side
+
+
+CPU = "us of CPU"
+SCENARIOS = [
+    Scenario("get-1k-10x32", "GET 1 KiB, 10 x 32 streams", CPU, closed_loop(SMALL), quick=True),
+    Scenario("get-1k-1x100", "GET 1 KiB, 1 x 100 streams", CPU, closed_loop(Load("/1k", 1, 100, 2000, 1 << 10)), quick=True),
+    Scenario("get-100k", "GET 100 KiB, 10 x 10 streams", CPU, closed_loop(Load("/100k", 10, 10, 400, 100 << 10)), quick=True),
+    Scenario("get-10m", "GET 10 MiB, 4 x 2 streams", CPU, closed_loop(Load("/10m", 4, 2, 8, 10 << 20)), quick=True),
+    Scenario("post-1m", "POST 1 MiB, 10 x 2 streams", CPU, closed_loop(Load("/post", 10, 2, 80, body=1 << 20)), quick=True),
+    Scenario("post-1k", "POST 1 KiB, 10 x 32 streams", CPU, closed_loop(Load("/post", 10, 32, 2000, body=1 << 10))),
+    Scenario("get-1k-1000x1", "GET 1 KiB, 1000 x 1 streams", CPU, many_connections(Load("/1k", 1000, 1, 2000, 1 << 10))),
+    Scenario("handshake", "TLS handshake, full, with a GET", CPU, new_connections(False), ("h1",), quick=True),
+    Scenario("handshake-resumed", "TLS handshake, resumed, with a GET", CPU, new_connections(True), ("h1",)),
+    Scenario("base", "memory after the start", "MiB", base, ("h1",), quick=True, alone=True),
+    Scenario("idle", "an idle connection", "KiB", idle, ("h1",), quick=True, alone=True),
+]
