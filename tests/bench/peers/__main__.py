@@ -42,7 +42,7 @@ def chosen_names(chosen):
         unknown = set(chosen.peers.split(",")) - set(names)
         if unknown:
             sys.exit(f"not here: {', '.join(sorted(unknown))}; bash conf/install_packages.sh bench installs the peers")
-        names = [name for name in names if name == proxies.OURS or name in chosen.peers.split(",")]
+        names = [name for name in names if name in (proxies.OURS, proxies.BEFORE) or name in chosen.peers.split(",")]
     return names
 
 

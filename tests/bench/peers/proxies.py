@@ -123,7 +123,7 @@ class Setting:
         return path
 
 
-def gateway(s):
+def gateway(s, binary=BINARY):
     tree = {
         "workers": s.workers,
         "memory": {"budget": s.budget} if s.budget else {},
@@ -137,7 +137,12 @@ def gateway(s):
     }
     path = s.directory / "gateway.toml"
     path.write_text(toml.document(tree))
-    return [BINARY, "run", "--config", path], {}
+    return [binary, "run", "--config", path], {}
+
+
+def before(s):
+    """Another build of the gateway, to see what a change brings."""
+    return gateway(s, os.environ["GATEWAY_BEFORE"])
 
 
 def nghttpx(s):
@@ -170,14 +175,14 @@ def caddy(s):
         {"GOMAXPROCS": str(s.workers), "HOME": str(s.directory), "XDG_DATA_HOME": str(s.directory), "XDG_CONFIG_HOME": str(s.directory)}
 
 
-COMMANDS = {"gateway": gateway, "nghttpx": nghttpx, "haproxy": haproxy, "nginx": nginx, "h2o": h2o, "caddy": caddy}
-OURS = "gateway"
-SPEAKS_H2C = {"gateway", "nghttpx", "haproxy", "caddy"}  # behind; nginx and H2O 2.2 have HTTP/1.1 only
+COMMANDS = {"gateway": gateway, "before": before, "nghttpx": nghttpx, "haproxy": haproxy, "nginx": nginx, "h2o": h2o, "caddy": caddy}
+OURS, BEFORE = "gateway", "before"
+SPEAKS_H2C = {OURS, BEFORE, "nghttpx", "haproxy", "caddy"}  # behind; nginx and H2O 2.2 have HTTP/1.1 only
 
 
 def available():
     """The names of those that are installed, ours first."""
-    return [name for name in COMMANDS if name == OURS or shutil.which(name)]
+    return [name for name in COMMANDS if name == OURS or (name == BEFORE and "GATEWAY_BEFORE" in os.environ) or shutil.which(name)]
 
 
 def candidates(names, protocol):

@@ -4,9 +4,10 @@ import json
 import math
 import statistics
 
-from bench.peers.proxies import COMMANDS, OURS
+from bench.peers.proxies import BEFORE, COMMANDS, OURS
 
 BEHIND = {"h1": "HTTP/1.1", "h2c": "h2c"}
+TIMES = "times"  # the unit of what is a proxy's ratio to itself already: it is not compared
 
 
 def median(rows, key="value"):
@@ -20,8 +21,8 @@ def failures(rows):
 
 def ratio(entry):
     """(ours / the best of the others, who that is). A proxy with failures is no best; (None, None) where there is none to compare."""
-    peers = {name: median(rows) for name, rows in entry["rows"].items() if name != OURS and not failures(rows)}
-    if not peers or OURS not in entry["rows"]:
+    peers = {name: median(rows) for name, rows in entry["rows"].items() if name not in (OURS, BEFORE) and not failures(rows)}
+    if not peers or OURS not in entry["rows"] or entry["unit"] == TIMES:
         return None, None
     best = min(peers, key=peers.get)
     return median(entry["rows"][OURS]) / peers[best], best
@@ -54,12 +55,12 @@ def cell(rows):
 
 def table(results):
     """Ratios and what they are made of, then what was seen beside."""
-    lines = [f"| scenario | behind | unit | ours / best | best | {' | '.join(COMMANDS)} |", "|" + "---|" * (5 + len(COMMANDS))]
+    names = [name for name in COMMANDS if any(name in entry["rows"] for entry in results.values())]
+    lines = [f"| scenario | behind | unit | ours / best | best | {' | '.join(names)} |", "|" + "---|" * (5 + len(names))]
     for entry in results.values():
         part, best = ratio(entry)
-        cells = [cell(entry["rows"].get(name)) for name in COMMANDS]
-        lines.append(f"| {entry['title']} | {BEHIND[entry['protocol']]} | {entry['unit']} | {f'**{part:.2f}**' if part else ''} | "
-                     f"{best or ''} | {' | '.join(cells)} |")
+        cells = [entry["title"], BEHIND[entry["protocol"]], entry["unit"], f"**{part:.2f}**" if part else "", best or ""]
+        lines.append(f"| {' | '.join(cells + [cell(entry['rows'].get(name)) for name in names])} |")
     lines += ["", "| scenario | behind | proxy | us user + system | answers/s | p50 ms | p99 ms | PSS MiB | spread |", "|" + "---|" * 9]
     for entry in results.values():
         for name, rows in entry["rows"].items():
@@ -71,13 +72,14 @@ def table(results):
 def details(entry, name, rows):
     values = sorted(row["value"] for row in rows)
     p50, p99 = (median(rows, key) for key in ("p50", "p99"))
-    return (f"| {entry['title']} | {BEHIND[entry['protocol']]} | {name} | {number(median(rows, 'user'))} + {number(median(rows, 'system'))} | "
-            f"{number(median(rows, 'rate'))} | {number(p50 and p50 / 1000)} | {number(p99 and p99 / 1000)} | "
-            f"{number(median(rows, 'pss') / 1024)} | {number(values[0])} to {number(values[-1])} |")
+    cells = [entry["title"], BEHIND[entry["protocol"]], name, f"{number(median(rows, 'user'))} + {number(median(rows, 'system'))}",
+             number(median(rows, "rate")), number(p50 and p50 / 1000), number(p99 and p99 / 1000),
+             number(median(rows, "pss") / 1024), f"{number(values[0])} to {number(values[-1])}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def plot(results, path):
-    """A bar for each proxy, in multiples of the best of the peers; draws nothing where matplotlib is not installed."""
+    """Bars, a small picture for each scenario; whether it was drawn: not where matplotlib is not installed."""
     try:
         import matplotlib
     except ImportError:
@@ -85,9 +87,7 @@ def plot(results, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    entries = [entry for entry in results.values() if ratio(entry)[0]]
-    if not entries:
-        return False
+    entries = list(results.values())
     columns = 3
     figure, axes = pyplot.subplots(math.ceil(len(entries) / columns), columns, squeeze=False,
                                    figsize=(5 * columns, 2.2 * math.ceil(len(entries) / columns)))
@@ -97,9 +97,13 @@ def plot(results, path):
         names = [name for name in COMMANDS if name in entry["rows"]]
         values = [median(entry["rows"][name]) for name in names]
         colours = ["tab:green" if name == OURS else "tab:red" if failures(entry["rows"][name]) else "tab:gray" for name in names]
-        bars = axis.barh(names, values, color=colours)
-        axis.bar_label(bars, [number(value) for value in values], padding=3, fontsize=8)
-        axis.set_xlim(0, 4 * min(values) if max(values) > 4 * min(values) else None)  # one far behind would hide the others
+        axis.barh(names, values, color=colours)
+        reach = 1.15 * min(max(values), 4 * min(values))  # one far behind would hide the others: its bar is cut
+        axis.set_xlim(0, reach)
+        for place, value in enumerate(values):
+            cut = value > 0.87 * reach
+            axis.text(0.98 * reach if cut else value + 0.01 * reach, place, number(value), va="center", ha="right" if cut else "left",
+                      color="white" if cut else "black", fontsize=8)
         axis.invert_yaxis()
         axis.set_title(f"{entry['title']}, {BEHIND[entry['protocol']]} behind [{entry['unit']}]", fontsize=9)
     figure.tight_layout()

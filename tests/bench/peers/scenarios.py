@@ -6,10 +6,12 @@ All contestants of a scenario run side by side and take turns, a round after the
 import contextlib
 import dataclasses
 import itertools
+import math
 import sys
 import typing
 
 from bench.peers import load, proxies
+from bench.peers.report import TIMES
 
 
 @dataclasses.dataclass
@@ -27,7 +29,7 @@ class Site:
     def running(self, name, protocol, workers=1, many=False):
         """A proxy. `many`: thousands of connections, more than the gateway's default budget admits."""
         directory = self.directory / f"{next(self.starts)}-{name}"
-        budget = "2GiB" if many and name == proxies.OURS else None
+        budget = "2GiB" if many else None
         return proxies.running(name, directory, self.certificates, self.origins[protocol], protocol, workers, budget)
 
     def contestants(self, protocol):
@@ -57,6 +59,11 @@ class Load:
 def by_cpu(point):
     row = point.row()
     return {**row, "value": row["cpu"]}
+
+
+def compared(before, after):
+    """The second row, with its CPU time in multiples of the first's."""
+    return {**after, "failed": before["failed"] + after["failed"], "value": after["cpu"] / before["cpu"] if before["cpu"] else math.inf}
 
 
 def told(proxy, row):
@@ -135,6 +142,49 @@ def idle(site, protocol):
     return one_by_one(site, protocol, measure, many=True)
 
 
+def open_loop(asked, whose):
+    """p99 at half of the load that was reached without a pause: by the proxy itself, or by `whose` for all of them."""
+    def measure(site, protocol):
+        most = {}
+        def prepare(proxy):
+            most[proxy.name] = capacity(proxy, dataclasses.replace(asked, probe=round(capacity(proxy, asked) * site.seconds)))
+        def latency(proxy, _):
+            row = load.timed(proxy, asked, site.seconds, rate=most[whose or proxy.name] / 2).row()
+            return {**row, "value": (row["p99"] or math.inf) / 1000}
+        return in_turns(site, protocol, prepare, latency)
+    return measure
+
+
+def two_workers(asked):
+    """CPU time a request with two workers on both CPUs, which they share with the load, by that with one worker."""
+    def measure(site, protocol):
+        rows = {}
+        for name in site.contestants(protocol):
+            with site.running(name, protocol) as one, site.running(name, protocol, workers=2) as two:
+                capacity(two, asked)
+                count = round(capacity(one, asked) * site.seconds)
+                rows[name] = []
+                for _ in range(site.rounds):
+                    before, after = by_cpu(load.counted(one, asked, count)), by_cpu(load.counted(two, asked, count))
+                    rows[name].append(told(two, compared(before, after)))
+        return rows
+    return measure
+
+
+def growth(clients, beside):
+    """CPU time a request over `clients` connections with `beside` idle ones, by that over 10 and none, at 2500 requests/s."""
+    seconds, rate = 6, 2500  # with 5000 clients each has its turn three times in it, and none a part of a turn
+    def measure(site, protocol):
+        def by_few(proxy):
+            capacity(proxy, SMALL)
+            few = by_cpu(load.timed(proxy, SMALL, seconds, rate))
+            with load.held(proxy, site.idle if beside else 0):
+                many = by_cpu(load.timed(proxy, dataclasses.replace(SMALL, clients=clients), seconds, rate))
+            return compared(few, many)
+        return one_by_one(site, protocol, by_few, many=True, rounds=min(site.rounds, 3))
+    return measure
+
+
 SMALL = Load("/1k", 10, 32, probe=2000, size=1 << 10)
 
 
@@ -160,6 +210,11 @@ SCENARIOS = [
     Scenario("get-1k-1000x1", "GET 1 KiB, 1000 x 1 streams", CPU, many_connections(Load("/1k", 1000, 1, 2000, 1 << 10))),
     Scenario("handshake", "TLS handshake, full, with a GET", CPU, new_connections(False), ("h1",), quick=True),
     Scenario("handshake-resumed", "TLS handshake, resumed, with a GET", CPU, new_connections(True), ("h1",)),
+    Scenario("latency-same", "p99 at half the gateway's load", "ms", open_loop(SMALL, proxies.OURS)),
+    Scenario("latency-own", "p99 at half the own load", "ms", open_loop(SMALL, None)),
+    Scenario("two-workers", "GET 1 KiB, 2 workers by 1", TIMES, two_workers(SMALL), alone=True),
+    Scenario("growth-5000", "GET 1 KiB, 5000 connections by 10", TIMES, growth(5000, False), ("h1",), alone=True),
+    Scenario("growth-idle", "GET 1 KiB, idle connections beside by none", TIMES, growth(10, True), ("h1",), alone=True),
     Scenario("base", "memory after the start", "MiB", base, ("h1",), quick=True, alone=True),
     Scenario("idle", "an idle connection", "KiB", idle, ("h1",), quick=True, alone=True),
 ]
