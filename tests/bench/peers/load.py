@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-import os
+import math
 import pathlib
 import re
 import subprocess
@@ -30,7 +30,7 @@ class Point:
     def row(self):
         """What is kept of it; CPU in microseconds an answer."""
         ordered = sorted(self.times)
-        per = 1e6 / max(self.ok, 1)
+        per = 1e6 / self.ok if self.ok else math.inf
         return {
             "ok": self.ok, "failed": self.failed, "pss": self.pss, "rate": self.ok / self.seconds,
             "user": self.cpu.user * per, "system": self.cpu.system * per, "cpu": (self.cpu.user + self.cpu.system) * per,
@@ -40,7 +40,7 @@ class Point:
 
 def quantile(ordered, share):
     """The smallest value that is at least as large as `share` of them; None of nothing."""
-    return ordered[max(0, -(-len(ordered) * share // 1).__int__() - 1)] if ordered else None
+    return ordered[math.ceil(len(ordered) * share) - 1] if ordered else None
 
 
 def parse_log(text):
@@ -78,10 +78,9 @@ def counted(proxy, load, count):
         done = subprocess.run(h2load(proxy.port, load.path, log, *options), capture_output=True, text=True, timeout=120, check=False)
         seconds, cpu = time.monotonic() - begin, proxy.cpu() - before
         times = good(parse_log(log.read_text())) if log.exists() else []
-    failed = count - len(times)
-    if load.size is not None and not failed and parse_data_bytes(done.stdout) != count * load.size:
-        failed = count
-    return Point(len(times), failed, seconds, cpu, times, proxy.pss())
+    if load.size is not None and len(times) == count and parse_data_bytes(done.stdout) != count * load.size:
+        times = []  # each has ended well, but not all have the whole body
+    return Point(len(times), count - len(times), seconds, cpu, times, proxy.pss())
 
 
 def timed(proxy, load, seconds, rate=None):

@@ -98,6 +98,7 @@ def plot(results, path):
         values = [median(entry["rows"][name]) for name in names]
         colours = ["tab:green" if name == OURS else "tab:red" if failures(entry["rows"][name]) else "tab:gray" for name in names]
         axis.barh(names, values, color=colours)
+        values = [value if math.isfinite(value) else 0 for value in values]
         reach = 1.15 * min(max(values), 4 * min(values))  # one far behind would hide the others: its bar is cut
         axis.set_xlim(0, reach)
         for place, value in enumerate(values):
