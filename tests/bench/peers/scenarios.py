@@ -178,8 +178,10 @@ def growth(clients, beside):
         def by_few(proxy):
             capacity(proxy, SMALL)
             few = by_cpu(load.timed(proxy, SMALL, seconds, rate))
-            with load.held(proxy, site.idle if beside else 0):
+            wanted = site.idle if beside else 0
+            with load.held(proxy, wanted) as standing:
                 many = by_cpu(load.timed(proxy, dataclasses.replace(SMALL, clients=clients), seconds, rate))
+            many["failed"] += wanted - standing
             return compared(few, many)
         return one_by_one(site, protocol, by_few, many=True, rounds=min(site.rounds, 3))
     return measure
