@@ -5,6 +5,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -61,6 +62,7 @@ def main():
     sizes = {key: getattr(chosen, key) or value for key, value in defaults.items()}
     results = {} if chosen.fresh else report.read(chosen.out / "results.json")
     os.sched_setaffinity(0, {1})  # this process looks on from where the load is
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that it leaves no proxy behind
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         directory.chmod(0o755)

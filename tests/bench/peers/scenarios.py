@@ -121,7 +121,7 @@ def many_connections(asked):
 
 def new_connections(resume):
     def measure(site, protocol):
-        count = max(400, round(500 * site.seconds))
+        count = max(400, round(1000 * site.seconds))
         return in_turns(site, protocol, lambda proxy: load.handshakes(proxy, 40, resume),
                         lambda proxy, _: by_cpu(load.handshakes(proxy, count, resume)))
     return measure
