@@ -24,6 +24,8 @@ class Backend {
   virtual void give_up() = 0;
   /// Where the exchange goes, for the access log: "127.0.0.1:8080", "admin", "local".
   virtual std::string_view name() const = 0;
+  /// It holds a connection of an endpoint, or a stream of one, while others wait for one and none is on its way.
+  virtual bool others_wait() const { return false; }
 };
 
 }  // namespace gateway

@@ -168,7 +168,7 @@ class Exchange {
   Limit limit() const;
   bool is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const;
   bool evict();  // true: the exchange has ended
-  bool evict_for_memory();
+  bool evict_client();
   bool evict(Eviction kind, const PipeMeter& meter, std::string_view what);
   void expire(Timeout kind, Duration after, std::string_view what);
   void arm();

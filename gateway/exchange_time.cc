@@ -73,7 +73,7 @@ bool Exchange::evict() {
   const bool was_slow = slow_.blocks() > 0;
   slow_.set(0);
   if (stall == Duration::zero()) return false;
-  if (evict_for_memory()) return true;
+  if (evict_client()) return true;
   if (!parts_.pool.pool().under_pressure()) return false;
   if (is_slow(request_body_, request_meter_, stall)) {
     return evict(Eviction::request, request_meter_, "a stalled request holds memory that others wait for");
@@ -93,20 +93,24 @@ bool Exchange::evict() {
                          "slow peers hold most of the memory, as this response does");
 }
 
-// Where memory beside the blocks is short, also who holds no block: heads and streams are memory too. Only
-// the client can be blamed, who does not take what is there for it, or does not send what it has begun.
-bool Exchange::evict_for_memory() {
-  if (parts_.admission == nullptr || !parts_.admission->under_pressure()) return false;
+// Where memory beside the blocks is short, also who holds no block: heads and streams are memory too. And where others wait for a
+// connection to the backend: it has no fewer bounds than memory has. Only the client can be blamed, who does not take what is
+// there for it, or does not send what it has begun.
+bool Exchange::evict_client() {
+  const bool for_memory = parts_.admission != nullptr && parts_.admission->under_pressure();
+  const bool for_backend = backend_ != nullptr && backend_->others_wait();
+  if (!for_memory && !for_backend) return false;
+  const std::string_view what = for_memory ? "memory where it is short" : "a connection to the backend that others wait for";
   const Time now = parts_.loop.now();
   const Duration stall = parts_.timeouts.stall;
   if (response_body_->readable() > 0 && now >= response_meter_.slow_since() + stall) {
-    return evict(Eviction::response, response_meter_, "a stalled response holds memory where it is short");
+    return evict(Eviction::response, response_meter_, fmt::format("a stalled response holds {}", what));
   }
   const bool sends = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
                      request_body_.accepting() && request_body_.readable() == 0;
   if (!sends || state_ == ExchangeState::responding || now < request_meter_.slow_since() + stall)
     return false;
-  return evict(Eviction::request, request_meter_, "a stalled request holds memory where it is short");
+  return evict(Eviction::request, request_meter_, fmt::format("a stalled request holds {}", what));
 }
 
 bool Exchange::evict(Eviction kind, const PipeMeter& meter, std::string_view what) {

@@ -114,6 +114,8 @@ std::size_t H2Endpoint::unsettled() const {
   return count;
 }
 
+bool H2Endpoint::is_full() const { return waiting_.size() > unsettled() * kWaitersADial; }
+
 void H2Endpoint::serve(H2Backend& backend) {
   // Who waits already comes first.
   if (waiting_.empty() && send(backend)) return;
@@ -130,7 +132,7 @@ void H2Endpoint::serve_waiting() {
 }
 
 void H2Endpoint::dial_if_needed() {
-  if (waiting_.size() <= unsettled() * kWaitersADial || upstreams_.size() >= limits_.max_connections) return;
+  if (!is_full() || upstreams_.size() >= limits_.max_connections) return;
   if (!may_dial(upstreams_.size())) return;
   std::string why;
   std::unique_ptr<Transport> transport = dialer_.dial(why);

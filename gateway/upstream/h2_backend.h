@@ -27,6 +27,8 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   void serve(H2Backend& backend);
   bool send(H2Backend& backend);
   std::size_t unsettled() const;
+  /// More wait than the connections that are on their way may bear.
+  bool is_full() const;
   void serve_waiting();
   void dial_if_needed();
   void on_may_dial() override { dial_if_needed(); }
@@ -45,6 +47,7 @@ class H2Backend final : public Backend, private h2::StreamEvents {
   void start(Exchange& exchange) override;
   void give_up() override;
   std::string_view name() const override { return endpoint_.name(); }
+  bool others_wait() const override { return stream_ != nullptr && endpoint_.is_full(); }
 
  private:
   friend class H2Endpoint;

@@ -24,6 +24,8 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
  private:
   friend class Http1Backend;
   void serve(Http1Backend& backend);
+  /// More wait than connections are on their way.
+  bool is_full() const { return waiting_.size() > dialing_; }
   void dial_if_needed();
   void dial();
   void on_may_dial() override { dial_if_needed(); }
@@ -44,6 +46,7 @@ class Http1Backend final : public Backend, public Http1Connection::User {
   void start(Exchange& exchange) override;
   void give_up() override;
   std::string_view name() const override { return endpoint_.name(); }
+  bool others_wait() const override { return connection_ != nullptr && endpoint_.is_full(); }
 
  private:
   friend class Http1Endpoint;

@@ -43,3 +43,10 @@ def nghttpd(tmp_path_factory):
 def nghttpd_tls(tmp_path_factory, certificates):
     with Nghttpd(tmp_path_factory.mktemp("nghttpd_tls"), certificates) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def nghttpd_narrow(tmp_path_factory):
+    """It lets a connection have two streams at a time."""
+    with Nghttpd(tmp_path_factory.mktemp("nghttpd_narrow"), options=("--max-concurrent-streams=2",)) as server:
+        yield server
