@@ -20,6 +20,7 @@ from support.h2_client import H2Client, connect_tls
 KIB = 1 << 10
 CANCEL = 8
 FEW = {"budget": "64MiB"}
+STALL = 2 * PATIENCE  # seconds; in P8, where no peer stands still for a moment
 SHORTAGES = ["none", "every 3", "random 0.33 seed 7"]  # P7: requests for a block that are refused though one is free
 
 
@@ -42,6 +43,16 @@ def expect_cap(house, blocks):
     assert pool["pool_blocks"] == blocks
     assert all(most <= blocks for most in pool["pool_blocks_used_max"].values())
     assert pool["pool_subscribed"] > 0, "there was no shortage"
+
+
+def expect_no_freeze(house):
+    """Whoever held a block while others waited moved on within STALL, so nobody was ended; and no granted block lay undelivered."""
+    pool, metrics = house.pool(), house.metrics()
+    assert sum(pool["evictions"].values()) == 0, pool["evictions"]
+    assert metrics["gateway_resets_sent_total"] == 0
+    for kind, taken in pool["pool_hand_over"].items():
+        # The bounds of its buckets double.
+        assert max(map(float, taken["up_to_ms"]), default=0) <= 2 * STALL * 1000, (kind, taken)
 
 
 @pytest.mark.parametrize("shortage", SHORTAGES)
@@ -205,11 +216,13 @@ def test_p8_two_thousand_streams_share_a_handful_of_blocks(nginx, nghttpd, certi
 
     def run(**memory):
         directory = pathlib.Path(tempfile.mkdtemp(dir=tmp_path))
-        with Gateway(directory, certificates, [cluster("app", kind, server.address)], workers=2, memory=memory) as house:
+        with Gateway(directory, certificates, [cluster("app", kind, server.address)], workers=2, memory=memory,
+                     timeouts={"stall": f"{STALL:.0f}s"}) as house:
             load = H2Load(f"https://{house.https}/page", scaled(4000, 400), 40, 50, "-t", 1, timeout=90)
             load.expect_all_2xx()
             if "blocks" in memory:
                 expect_cap(house, blocks)
+                expect_no_freeze(house)
             return load.seconds
     few = run(**FEW, blocks=blocks)
     if SANITIZED or blocks != 16:
