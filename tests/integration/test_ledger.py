@@ -16,11 +16,11 @@ from support.environment import SANITIZED, SLOW, scaled, wait_until
 from support.gateway import cluster, route
 from support.h1_backend import H1Backend
 from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame
+from support.header_bombs import BOMBS, END_HEADERS, END_STREAM, HEADERS, NEWEST, POST_HTTPS, literal, string, throw_bombs
 
 KIB = 1 << 10
 MIB = 1 << 20
 DEMO = {"name": "demo", "protocol": "demo"}
-HEADERS, END_STREAM, END_HEADERS = 1, 1, 4
 CANCEL = 8
 BASE = re.compile(r"fixed base (\d+) KiB; budget ([\d.]+) MiB")
 
@@ -91,43 +91,6 @@ def test_b1_at_the_budget_accepting_pauses_and_existing_traffic_runs(gateway, ce
 
 # ---- B2: header bombs ----
 
-def literal(index, text):
-    return bytes([index]) + string(text)
-
-
-def string(text):
-    if len(text) < 127:
-        return bytes([len(text)]) + text
-    rest, length = len(text) - 127, b""
-    while rest >= 128:
-        length += bytes([rest & 127 | 128])
-        rest >>= 7
-    return b"\x7f" + length + bytes([rest]) + text
-
-
-GET_HTTPS = b"\x82\x87"
-POST_HTTPS = b"\x83\x87"
-NEWEST = b"\xbe"  # what was put into the dynamic table last, in one byte
-
-BOMBS = {  # the field, how often it is said in one byte
-    "references to a large field": ((b"x", b"v" * 4000), 14),
-    "cookie crumbs": ((b"cookie", b"a=b"), 190),
-    "thousands of cookie crumbs": ((b"cookie", b"a=b"), 5000),
-}
-
-
-def throw_bombs(sock, path, bomb, streams):
-    """Requests whose heads are much smaller on the wire than in memory, with every window at zero."""
-    (name, value), times = BOMBS[bomb]
-    head = GET_HTTPS + literal(1, b"localhost") + literal(4, path)
-    first = head + b"\x40" + string(name) + string(value) + NEWEST * (times - 1)
-    data = PREFACE + frame(SETTINGS_TYPE, 0, 0, b"\x00\x04\x00\x00\x00\x00")
-    data += frame(HEADERS, END_STREAM | END_HEADERS, 1, first)
-    for number in range(1, streams):
-        data += frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, head + NEWEST * times)
-    sock.sendall(data)
-
-
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_b2_header_bombs_stay_inside_the_budget_and_good_clients_are_served(gateway, certificates, bomb):
     budget = 32 * MIB
@@ -136,7 +99,7 @@ def test_b2_header_bombs_stay_inside_the_budget_and_good_clients_are_served(gate
     with gateway(DEMO, workers=2, memory=memory, limits=limits, timeouts={"stall": "3s"}) as house:
         bad = [connect_tls(house.https, certificates) for _ in range(scaled(100, 30))]
         for sock in bad:
-            throw_bombs(sock, b"/bytes/100000", bomb, 250)
+            throw_bombs(sock, b"/bytes/100000", BOMBS[bomb], 250)
         wait_until(lambda: counter(house, "streams_refused") > 0, "streams are refused", 20)
         for _ in range(10):
             assert house.curl("/bytes/100000", timeout=10).status == 200
@@ -157,7 +120,7 @@ def test_b2_streams_that_wait_for_a_silent_backend_stay_inside_the_budget(gatewa
                      memory={"budget": budget, "blocks": 256}) as house:
             bad = [connect_tls(house.https, certificates) for _ in range(30)]
             for sock in bad:
-                throw_bombs(sock, b"/silent/", "references to a large field", 250)
+                throw_bombs(sock, b"/silent/", BOMBS["references to a large field"], 250)
             wait_until(lambda: counter(house, "streams_refused") > 0, "streams are refused", 20)
             assert house.curl("/bytes/1000", timeout=10).status == 200
             expect_inside_budget(house, budget)
