@@ -9,6 +9,7 @@ namespace pool {
 
 class LocalPool;
 class Block;
+class Tally;
 
 /// Which way a body travels. Each direction has a reserve of blocks that the other cannot take.
 enum class Direction : std::uint8_t { request, response };
@@ -84,6 +85,7 @@ class Block {
 
   Block* next_ = nullptr;      // in the pool's lists while free
   LocalPool* home_ = nullptr;  // where the last share gives it back; null: a doorbell, back to the heap
+  Tally* holder_ = nullptr;    // whose it is while in use; null: nobody's in particular
   std::uint32_t capacity_;
   std::uint32_t begin_ = 0;
   std::uint32_t end_ = 0;

@@ -40,6 +40,7 @@ BufferPool::BufferPool(const PoolLimits& limits)
   // With both directions at their limits nothing is free then, so one release never owes two waiters.
   assert(limits.reserve_for_requests + limits.reserve_for_responses <= limits.blocks);
   stats_.block_size = limits_.block_size;
+  note_use();
 }
 
 BufferPool::~BufferPool() {
@@ -84,8 +85,10 @@ PoolStats BufferPool::stats() const {
 
 bool BufferPool::consistent() const {
   const std::lock_guard lock(mutex_);
+  // While free blocks are being given back to the kernel nobody can have them.
+  const bool nobody_forgotten = slabs_.cooling() > 0 || !queue_.ready(supplies());
   return slabs_.free() + used() == slabs_.mapped() && stats_.granted[0] <= stats_.used[0] &&
-         stats_.granted[1] <= stats_.used[1];
+         stats_.granted[1] <= stats_.used[1] && nobody_forgotten;
 }
 
 void SlowShare::set(std::size_t blocks) {
@@ -98,24 +101,58 @@ std::size_t BufferPool::limit(Direction direction) const {
   return blocks() - reserves_[1 - index(direction)];
 }
 
-bool BufferPool::within_limit(Direction direction) const {
-  return used() < blocks() && stats_.used[index(direction)] < limit(direction);
+std::size_t BufferPool::free(Direction direction, std::size_t used, std::size_t used_all) const {
+  const std::size_t left = blocks() - std::min(blocks(), used_all);
+  return std::min(left, limit(direction) - std::min(limit(direction), used));
+}
+
+std::size_t BufferPool::free_of(Direction direction) const {
+  return free(direction, stats_.used[index(direction)], used());
+}
+
+TurnQueue::Supplies BufferPool::supplies() const {
+  return {TurnQueue::Supply{free_of(Direction::request), blocks()}, {free_of(Direction::response), blocks()}};
+}
+
+// Blocks in workers' caches are as good as free.
+bool BufferPool::may_have(const TurnGroup* group, Direction direction) const {
+  const std::size_t held = group != nullptr ? group->held(direction) + group->granted_[index(direction)] : 0;
+  if (held == 0) return true;
+  std::size_t cached = 0;
+  std::size_t cached_all = 0;
+  for (LocalPool* local : locals_) {
+    const std::lock_guard cache_lock(local->cache_mutex_);
+    cached += local->cached_[index(direction)];
+    cached_all += local->cached_[0] + local->cached_[1];
+  }
+  return TurnQueue::Supply{free(direction, stats_.used[index(direction)] - cached, used() - cached_all), blocks()}.allows(held);
+}
+
+void BufferPool::give(Block* block, TurnGroup* group) {
+  if (group == nullptr) return;
+  block->holder_ = group->tally_;
+  group->tally_->add(block->direction_);
 }
 
 void BufferPool::count_used(Direction direction) {
   const std::size_t d = index(direction);
   stats_.used_max[d] = std::max(stats_.used_max[d], ++stats_.used[d]);
   lately_used_max_ = std::max(lately_used_max_, used());
+  note_use();
 }
 
-std::array<bool, kDirections> BufferPool::allowed() const {
-  return {within_limit(Direction::request), within_limit(Direction::response)};
+Block* BufferPool::take(Direction direction, TurnGroup* group) {
+  Block* block = may_have(group, direction) ? take_any(direction) : nullptr;
+  if (block == nullptr) return nullptr;
+  give(block, group);
+  if (group != nullptr) queue_.settle(*group, direction);
+  return block;
 }
 
-Block* BufferPool::take(Direction direction) {
+Block* BufferPool::take_any(Direction direction) {
   // A block that is cached counts for its direction, so a worker's cache may hold what this limit seems to
   // forbid.
-  if (!within_limit(direction)) return take_from_caches(direction);
+  if (free_of(direction) == 0) return take_from_caches(direction);
   Block* block = slabs_.take(blocks());
   if (block == nullptr) return take_from_caches(direction);
   block->direction_ = direction;
@@ -141,54 +178,56 @@ Block* BufferPool::take_from_caches(Direction direction) {
   return nullptr;
 }
 
-Block* BufferPool::take_spare(Direction direction) {
+Block* BufferPool::take_spare(Direction direction, TurnGroup* group) {
   std::size_t in_use = stats_.used[index(direction)];
   for (LocalPool* local : locals_) {
     const std::lock_guard cache_lock(local->cache_mutex_);
     in_use -= local->cached_[index(direction)];
   }
-  return 2 * (in_use + 1) <= limit(direction) ? take(direction) : nullptr;
+  return 2 * (in_use + 1) <= limit(direction) ? take(direction, group) : nullptr;
 }
 
-LocalPool* BufferPool::put(Block* block, const LocalPool* by) {
+// Under the lock nobody else sees the block before the waiters had their turn.
+void BufferPool::put(Block* block, const LocalPool* by) {
   --stats_.used[index(block->direction_)];
-  settle_cap();
-  ReleaseSubscription* waiter = queue_.pop(allowed());
-  if (waiter != nullptr) {
-    waiters_.fetch_sub(1);
-    count_used(waiter->direction_);
-    block->direction_ = waiter->direction_;
-    ++stats_.handed_over;
-    return grant(*waiter, block, by);
-  }
+  note_use();
   slabs_.put(block);
-  return nullptr;
+  serve_waiting(by);
 }
 
-void BufferPool::settle_cap() {
+void BufferPool::note_use() {
+  for (const Direction d : {Direction::request, Direction::response}) {
+    free_hint_[index(d)].store(free_of(d), std::memory_order_relaxed);
+  }
   const bool is_over = used() > blocks();
   if (is_over != over_cap_.load(std::memory_order_relaxed)) over_cap_.store(is_over, std::memory_order_relaxed);
 }
 
-void BufferPool::serve_waiting() {
-  while (!queue_.empty() && used() < blocks()) {
+// One block that comes back can serve several: its connection holds less now, and may have what its share forbade before.
+void BufferPool::serve_waiting(const LocalPool* by) {
+  while (!queue_.empty()) {
+    const TurnQueue::Supplies now = supplies();
+    if (!queue_.ready(now)) return;
     Block* block = slabs_.take(blocks());
     if (block == nullptr) return;
-    // As if it had come back this moment.
-    block->direction_ = Direction::request;
-    count_used(Direction::request);
-    const std::size_t waiting = waiters_.load();
-    if (LocalPool* to_wake = put(block, nullptr)) to_wake->waker_.wake();
-    if (waiters_.load() == waiting) return;
+    ReleaseSubscription& waiter = *queue_.pop(now);
+    waiters_.fetch_sub(1);
+    block->direction_ = waiter.direction_;
+    count_used(waiter.direction_);
+    ++stats_.handed_over;
+    grant(waiter, block, by);
   }
 }
 
-LocalPool* BufferPool::grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by) {
+// Wakes under the lock: the worker could otherwise take the block and be gone before its waker is called.
+void BufferPool::grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by) {
   LocalPool& local = waiter.local_;
   waiter.granted_ = block;
   waiter.granted_at_ = (by != nullptr ? *by : local).now_();
   waiter.granted_by_own_ = &local == by;
   ++stats_.granted[index(waiter.direction_)];
+  ++waiter.group_.granted_[index(waiter.direction_)];
+  queue_.settle(waiter.group_, waiter.direction_);
   waiter.state_.store(ReleaseSubscription::State::granted, std::memory_order_relaxed);
   waiter.next_ = nullptr;
   waiter.prev_ = local.granted_last_;
@@ -196,9 +235,9 @@ LocalPool* BufferPool::grant(ReleaseSubscription& waiter, Block* block, const Lo
   local.granted_last_ = &waiter;
   const bool was_empty = local.granted_count_.fetch_add(1) == 0;
   // A worker that grants to itself delivers before it sleeps.
-  if (!was_empty || &local == by) return nullptr;
+  if (!was_empty || &local == by) return;
   ++stats_.woken;
-  return &local;
+  local.waker_.wake();
 }
 
 // A worker that has just cached a block, and is about to see the waiter who came meanwhile, is not overtaken
@@ -208,17 +247,15 @@ void BufferPool::settle_caches(const LocalPool& by) {
   for (LocalPool* local : locals_) reclaim_cache(*local, &by);
 }
 
-void BufferPool::release(Block* block, const LocalPool& by) {
+void BufferPool::release(Block* block, TurnGroup* group, const LocalPool& by) {
   const std::lock_guard lock(mutex_);
-  // Woken under the lock: the worker could otherwise take the block and be gone before its waker is called.
-  if (LocalPool* to_wake = put(block, &by)) to_wake->waker_.wake();
+  if (group != nullptr) queue_.settle(*group, block->direction_);
+  put(block, &by);
 }
 
 void BufferPool::reclaim_cache(LocalPool& local, const LocalPool* by) {
   for (std::size_t d = 0; d < kDirections; ++d) {
-    while (Block* block = local.pop_cached(static_cast<Direction>(d))) {
-      if (LocalPool* to_wake = put(block, by)) to_wake->waker_.wake();
-    }
+    while (Block* block = local.pop_cached(static_cast<Direction>(d))) put(block, by);
   }
 }
 
@@ -228,9 +265,9 @@ void BufferPool::set_blocks(std::size_t blocks) {
   const std::lock_guard lock(mutex_);
   blocks_.store(blocks, std::memory_order_relaxed);
   reserves_ = {limits.reserve_for_requests, limits.reserve_for_responses};
-  settle_cap();
+  note_use();
   for (LocalPool* local : locals_) reclaim_cache(*local, nullptr);
-  serve_waiting();
+  serve_waiting(nullptr);
 }
 
 std::size_t BufferPool::trim() {
@@ -248,7 +285,7 @@ std::size_t BufferPool::trim() {
     lock.lock();
     slabs_.end_cooling(cooling);
     // Who asked in between found these neither free nor in use.
-    serve_waiting();
+    serve_waiting(nullptr);
     trimmed += count;
   }
   return trimmed;
@@ -260,7 +297,7 @@ void BufferPool::subscribe(ReleaseSubscription& subscription) {
   // and gives the block up itself (LocalPool::release). Its cache's lock orders the two.
   waiters_.fetch_add(1);
   settle_caches(subscription.local_);
-  Block* block = take(subscription.direction_);
+  Block* block = may_have(&subscription.group_, subscription.direction_) ? take_any(subscription.direction_) : nullptr;
   if (block == nullptr) {
     ++stats_.subscribed;
     subscription.queued_ = true;
@@ -291,9 +328,11 @@ void BufferPool::unsubscribe(ReleaseSubscription& subscription) {
     (next != nullptr ? next->prev_ : local.granted_last_) = prev;
     local.granted_count_.fetch_sub(1);
     --stats_.granted[index(subscription.direction_)];
+    --subscription.group_.granted_[index(subscription.direction_)];
+    queue_.settle(subscription.group_, subscription.direction_);
     ++stats_.passed_on;
     if (subscription.queued_) local.measure_wait(subscription);
-    if (LocalPool* to_wake = put(subscription.granted_, &local)) to_wake->waker_.wake();
+    put(subscription.granted_, &local);
     subscription.granted_ = nullptr;
   }
   subscription.next_ = subscription.prev_ = nullptr;
@@ -308,6 +347,8 @@ Block* BufferPool::next_granted(LocalPool& local, ReleaseSubscription*& subscrip
   (local.granted_first_ != nullptr ? local.granted_first_->prev_ : local.granted_last_) = nullptr;
   local.granted_count_.fetch_sub(1);
   --stats_.granted[index(subscription->direction_)];
+  --subscription->group_.granted_[index(subscription->direction_)];
+  give(subscription->granted_, &subscription->group_);
   subscription->next_ = subscription->prev_ = nullptr;
   subscription->state_.store(ReleaseSubscription::State::idle, std::memory_order_relaxed);
   Block* block = subscription->granted_;

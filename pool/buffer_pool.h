@@ -34,7 +34,8 @@ struct PoolLimits {
 /// The blocks of the process under a hard cap, and the queue of those who wait for one.
 ///
 /// Any thread may call it, through its LocalPool. Blocks are carved from mmap'd slabs that are made on demand
-/// and reused last in, first out. Invariant: a block is never free while somebody waits who may have it.
+/// and reused last in, first out. Invariant: a block is never free while somebody waits who may have it: its direction is
+/// within its limit, and its connection holds no more than its share (TurnQueue).
 class BufferPool {
  public:
   explicit BufferPool(const PoolLimits& limits);
@@ -62,7 +63,7 @@ class BufferPool {
   PoolStats stats() const;
   /// Whether slow peers together hold more than three quarters of the blocks. Any thread, without the lock.
   bool slow_exceed() const { return 4 * slow_.load(std::memory_order_relaxed) > 3 * blocks(); }
-  /// The oracle: free + used = blocks, and what is granted is used. Locks.
+  /// The oracle: free + used = blocks, what is granted is used, and nobody waits for what is free. Locks.
   bool consistent() const;
 
  private:
@@ -71,20 +72,24 @@ class BufferPool {
   friend class SlowShare;
   // All REQUIRE mutex_ unless said.
   std::size_t limit(Direction direction) const;
-  bool within_limit(Direction direction) const;
+  std::size_t free(Direction direction, std::size_t used, std::size_t used_all) const;
+  TurnQueue::Supplies supplies() const;
+  std::size_t free_of(Direction direction) const;
+  bool may_have(const TurnGroup* group, Direction direction) const;
+  void give(Block* block, TurnGroup* group);
   std::size_t used() const { return stats_.used[0] + stats_.used[1]; }
   void count_used(Direction direction);
-  Block* take(Direction direction);  // from the free ones, new ones, or any worker's cache
+  // From the free ones, new ones, or any worker's cache; for `group`, unless that holds its share.
+  Block* take(Direction direction, TurnGroup* group);
+  Block* take_any(Direction direction);
   Block* take_from_caches(Direction direction);
-  Block* take_spare(Direction direction);
-  void settle_cap();
-  void serve_waiting();  // with free blocks, as far as they go
-  LocalPool* put(Block* block,
-                 const LocalPool* by);  // to the first waiter, else free; returns whom to wake, or null
-  LocalPool* grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by);
+  Block* take_spare(Direction direction, TurnGroup* group);
+  void note_use();  // what is read without the lock
+  void serve_waiting(const LocalPool* by);  // with free blocks, as far as they go
+  void put(Block* block, const LocalPool* by);  // to the waiter whose turn it is, else free
+  void grant(ReleaseSubscription& waiter, Block* block, const LocalPool* by);
   void settle_caches(const LocalPool& by);  // while anybody waits: all caches to the waiters
-  std::array<bool, kDirections> allowed() const;
-  void release(Block* block, const LocalPool& by);            // locks
+  void release(Block* block, TurnGroup* group, const LocalPool& by);  // locks; the group that held it, or null
   void reclaim_cache(LocalPool& local, const LocalPool* by);  // gives the cache to waiters, or back
   void subscribe(ReleaseSubscription& subscription);          // locks
   void unsubscribe(ReleaseSubscription& subscription);        // locks
@@ -96,6 +101,7 @@ class BufferPool {
   std::atomic<std::size_t> waiters_{0};  // in step with queue_; readable without the lock
   std::atomic<std::size_t> blocks_;      // written under the lock, like the following
   std::atomic<bool> over_cap_{false};    // more are in use than there may be
+  std::array<std::atomic<std::size_t>, kDirections> free_hint_{};  // free(), caches not included
   std::array<std::size_t, kDirections> reserves_;
   Slabs slabs_;
   std::size_t lately_used_max_ = 0;      // caches included; since the last trim()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace pool {
 namespace {
@@ -36,26 +37,35 @@ bool LocalPool::refuse() {
   return true;
 }
 
-BlockRef LocalPool::try_acquire(Direction direction) {
+// Without the pool's lock: what is in other workers' caches is left out, so a no may be wrong, a yes is not by much.
+bool LocalPool::may_have(const TurnGroup* group, Direction direction) {
+  if (group == nullptr || group->held(direction) == 0) return true;
+  const std::size_t free = pool_.free_hint_[index(direction)].load(std::memory_order_relaxed);
+  return TurnQueue::Supply{free, pool_.blocks()}.allows(group->held(direction));
+}
+
+BlockRef LocalPool::try_acquire(Direction direction, TurnGroup* group) {
   if (refuse()) return {};
-  Block* block = pop_cached(direction);
+  // While anybody waits, this group may, and then the pool has to know what it takes.
+  Block* block = !pool_.under_pressure() && may_have(group, direction) ? pop_cached(direction) : nullptr;
   if (block != nullptr) {
+    pool_.give(block, group);
     hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   } else {
     const std::lock_guard lock(pool_.mutex_);
     pool_.settle_caches(*this);
     // By the pool's invariant a block that a waiter may have is not free, so this overtakes nobody.
-    block = pool_.take(direction);
+    block = pool_.take(direction, group);
     ++(block != nullptr ? pool_.stats_.acquired : pool_.stats_.refused);
   }
   return adopt(block);
 }
 
-BlockRef LocalPool::try_acquire_spare(Direction direction) {
+BlockRef LocalPool::try_acquire_spare(Direction direction, TurnGroup* group) {
   if (refuse()) return {};
   const std::lock_guard lock(pool_.mutex_);
   pool_.settle_caches(*this);
-  Block* block = pool_.take_spare(direction);
+  Block* block = pool_.take_spare(direction, group);
   ++(block != nullptr ? pool_.stats_.acquired : pool_.stats_.refused);
   return adopt(block);
 }
@@ -83,6 +93,11 @@ Block* LocalPool::pop_cached(Direction direction) {
 void LocalPool::release(Block* block) noexcept {
   const std::size_t d = index(block->direction_);
   holdings_.sub(Holdings::State::in_use, block->direction_);
+  TurnGroup* group = nullptr;
+  if (Tally* holder = std::exchange(block->holder_, nullptr)) {
+    group = holder->group();
+    holder->sub(block->direction_);
+  }
   bool is_cached = false;
   if (!pool_.under_pressure()) {
     const std::lock_guard lock(cache_mutex_);
@@ -94,7 +109,7 @@ void LocalPool::release(Block* block) noexcept {
     }
   }
   if (!is_cached) {
-    pool_.release(block, *this);
+    pool_.release(block, group, *this);
   } else if (pool_.under_pressure()) {
     // Somebody came to wait in between, and may have searched this cache before the block was in it.
     const std::lock_guard lock(pool_.mutex_);

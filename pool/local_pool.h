@@ -39,12 +39,12 @@ class LocalPool {
   ~LocalPool();
 
   /// A block if one may be had now, else null. Never waits and never overtakes a waiter. Null as well where
-  /// PoolLimits::shortage says so.
-  BlockRef try_acquire(Direction direction);
+  /// PoolLimits::shortage says so. `group`: the connection that it is for; null: nobody in particular, who has no share to keep to.
+  BlockRef try_acquire(Direction direction, TurnGroup* group = nullptr);
   /// The same, but only while less than half of what the direction may have is in use: for bytes that nobody
   /// takes yet. What waits for something other than a block can thus never hold all that others need to go
   /// on.
-  BlockRef try_acquire_spare(Direction direction);
+  BlockRef try_acquire_spare(Direction direction, TurnGroup* group = nullptr);
 
   /// Gives the blocks that were granted to waiters of this worker to their owners. Returns how many: at most
   /// as many as had been granted when it was called. Owners may do anything, request() again included. Call
@@ -67,6 +67,7 @@ class LocalPool {
 
   void release(Block* block) noexcept;
   Block* pop_cached(Direction direction);
+  bool may_have(const TurnGroup* group, Direction direction);
   BlockRef adopt(Block* block);
   bool refuse();
   void measure_wait(const ReleaseSubscription& waiter);

@@ -9,7 +9,7 @@
 namespace pool {
 
 Pipe::Pipe(LocalPool& local, TurnGroup& group, const Terms& terms)
-    : local_(local), terms_(terms), subscription_(local, group, *this), doorbell_left_(terms.doorbell) {
+    : local_(local), group_(group), terms_(terms), subscription_(local, group, *this), doorbell_left_(terms.doorbell) {
   assert(terms.max_blocks >= 1);
 }
 
@@ -103,7 +103,7 @@ std::size_t Pipe::room() const {
 std::size_t Pipe::invite() {
   if (closed_ || end_ != End::open || !accepting_) return 0;
   while (may_grow()) {
-    BlockRef block = local_.try_acquire(terms_.direction);
+    BlockRef block = local_.try_acquire(terms_.direction, &group_);
     if (!block) break;
     cancel_wait();
     add(std::move(block));
@@ -126,7 +126,7 @@ void Pipe::promise(std::size_t n) {
 BlockRef Pipe::next_chunk() {
   BlockRef block;
   if (blocks_ < target_ && (accepting_ || doorbell_left_ == 0)) {
-    block = accepting_ ? local_.try_acquire(terms_.direction) : local_.try_acquire_spare(terms_.direction);
+    block = accepting_ ? local_.try_acquire(terms_.direction, &group_) : local_.try_acquire_spare(terms_.direction, &group_);
   }
   if (block) {
     cancel_wait();
@@ -138,7 +138,7 @@ BlockRef Pipe::next_chunk() {
 
 bool Pipe::add_spare() {
   if (closed_ || end_ != End::open || !has_promised_) return false;
-  BlockRef block = local_.try_acquire_spare(terms_.direction);
+  BlockRef block = local_.try_acquire_spare(terms_.direction, &group_);
   if (!block) return false;
   cancel_wait();
   add(std::move(block));

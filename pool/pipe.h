@@ -157,6 +157,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   void notify_room();
 
   LocalPool& local_;
+  TurnGroup& group_;
   const Terms terms_;
   ReleaseSubscription subscription_;
   PipeProducer* producer_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include "pool/block.h"
 #include "pool/histogram.h"
+#include "pool/tally.h"
 
 namespace pool {
 
@@ -21,24 +22,33 @@ enum class Urgency : std::uint8_t {
 };
 inline constexpr std::size_t kUrgencies = 3;
 
-/// The waiters of one connection. Turns within a class go round the groups first and then round the waiters
-/// of one, so that a client with a thousand streams weighs as one client. Owned by the connection; must
-/// outlive its subscriptions. All state is guarded by the pool's lock.
+/// One connection in the pool: what it holds, and its waiters. Turns within a class go round the groups first and then round
+/// the waiters of one, so that a client with a thousand streams weighs as one client; and a group that holds much waits for
+/// those that hold less (TurnQueue). Owned by the connection, confined to its thread; must outlive its subscriptions. The
+/// waiters are guarded by the pool's lock.
 class TurnGroup {
  public:
-  TurnGroup() = default;
+  TurnGroup() : tally_(new Tally(*this)) {}
   TurnGroup(const TurnGroup&) = delete;
   TurnGroup& operator=(const TurnGroup&) = delete;
   ~TurnGroup();
 
+  /// Blocks in use for one direction of its streams, those included that are on their way to a socket.
+  std::size_t held(Direction direction) const { return tally_->held(direction); }
+
  private:
+  friend class BufferPool;
+  friend class LocalPool;
   friend class TurnQueue;
   struct Line {  // the waiters of one class and direction, first come first served
     ReleaseSubscription* first = nullptr;
     ReleaseSubscription* last = nullptr;
-    TurnGroup* next = nullptr;  // the ring of groups that have waiters in this line
+    std::size_t level = 0;      // of the ring that it is in
+    TurnGroup* next = nullptr;  // the ring of groups of this level that have waiters in this line
     TurnGroup* prev = nullptr;
   };
+  Tally* tally_;
+  std::array<std::size_t, kDirections> granted_{};  // blocks that its waiters have but did not take yet
   std::array<std::array<Line, kDirections>, kUrgencies> lines_;
 };
 
@@ -82,6 +92,7 @@ class ReleaseSubscription {
   friend class BufferPool;
   friend class LocalPool;
   friend class TurnQueue;
+  friend class TurnQueueTest;  // has a queue of its own
   enum class State : std::uint8_t { idle, waiting, granted };
 
   LocalPool& local_;

@@ -36,6 +36,7 @@ class Slabs {
 
   std::size_t mapped() const { return mapped_; }
   std::size_t warm() const { return warm_count_; }
+  std::size_t cooling() const { return cooling_; }
   /// Those that are being given back included.
   std::size_t free() const { return warm_count_ + cold_.size() + cooling_; }
   /// Blocks that have memory behind them.

@@ -18,35 +18,54 @@ TurnGroup::~TurnGroup() {
   for ([[maybe_unused]] const auto& of_urgency : lines_) {
     for ([[maybe_unused]] const Line& line : of_urgency) assert(line.first == nullptr);
   }
+  tally_->leave();
 }
 
-// The ring is circular and doubly linked; `first` is whose turn is next, so the last place is just before it.
+// A ring is circular and doubly linked; `first` is whose turn is next, so the last place is just before it.
 void TurnQueue::enter(TurnGroup& group, std::size_t urgency, std::size_t direction) {
-  Ring& ring = rings_[urgency][direction];
+  Lane& lane = lanes_[urgency][direction];
   TurnGroup::Line& own = line(group, urgency, direction);
-  if (ring.first == nullptr) {
-    ring.first = own.next = own.prev = &group;
-    ring.passed_by = 0;
+  own.level = level(group.tally_->held(static_cast<Direction>(direction)) + group.granted_[direction]);
+  TurnGroup*& first = lane.first[own.level];
+  if (lane.levels == 0) lane.passed_by = 0;
+  if (first == nullptr) {
+    first = own.next = own.prev = &group;
+    lane.levels |= 1U << own.level;
     return;
   }
-  TurnGroup* last = line(*ring.first, urgency, direction).prev;
-  own.next = ring.first;
+  TurnGroup* last = line(*first, urgency, direction).prev;
+  own.next = first;
   own.prev = last;
   line(*last, urgency, direction).next = &group;
-  line(*ring.first, urgency, direction).prev = &group;
+  line(*first, urgency, direction).prev = &group;
 }
 
 void TurnQueue::leave(TurnGroup& group, std::size_t urgency, std::size_t direction) {
-  Ring& ring = rings_[urgency][direction];
+  Lane& lane = lanes_[urgency][direction];
   TurnGroup::Line& own = line(group, urgency, direction);
+  TurnGroup*& first = lane.first[own.level];
   if (own.next == &group) {
-    ring.first = nullptr;
+    first = nullptr;
+    lane.levels &= ~(1U << own.level);
   } else {
     line(*own.prev, urgency, direction).next = own.next;
     line(*own.next, urgency, direction).prev = own.prev;
-    if (ring.first == &group) ring.first = own.next;
+    if (first == &group) first = own.next;
   }
   own.next = own.prev = nullptr;
+}
+
+void TurnQueue::settle(TurnGroup& group, Direction direction) {
+  const std::size_t d = index(direction);
+  const std::size_t now = level(group.tally_->held(direction) + group.granted_[d]);
+  for (std::size_t u = 0; u < kUrgencies; ++u) {
+    const TurnGroup::Line& own = line(group, u, d);
+    if (own.first == nullptr || own.level == now) continue;
+    const unsigned passed_by = lanes_[u][d].passed_by;
+    leave(group, u, d);
+    enter(group, u, d);
+    lanes_[u][d].passed_by = passed_by;
+  }
 }
 
 void TurnQueue::push(ReleaseSubscription& waiter) {
@@ -62,7 +81,7 @@ void TurnQueue::push(ReleaseSubscription& waiter) {
     enter(waiter.group_, u, d);
   }
   own.last = &waiter;
-  ++rings_[u][d].waiters;
+  ++lanes_[u][d].waiters;
 }
 
 void TurnQueue::remove(ReleaseSubscription& waiter) {
@@ -72,53 +91,62 @@ void TurnQueue::remove(ReleaseSubscription& waiter) {
   (waiter.prev_ != nullptr ? waiter.prev_->next_ : own.first) = waiter.next_;
   (waiter.next_ != nullptr ? waiter.next_->prev_ : own.last) = waiter.prev_;
   waiter.next_ = waiter.prev_ = nullptr;
-  --rings_[u][d].waiters;
+  --lanes_[u][d].waiters;
   if (own.first == nullptr) leave(waiter.group_, u, d);
 }
 
 ReleaseSubscription* TurnQueue::pop_first(std::size_t urgency, std::size_t direction) {
-  Ring& ring = rings_[urgency][direction];
-  TurnGroup* group = ring.first;
-  ReleaseSubscription* waiter = line(*group, urgency, direction).first;
+  Lane& lane = lanes_[urgency][direction];
+  TurnGroup*& first = lane.first[lane.lowest()];
+  ReleaseSubscription* waiter = line(*first, urgency, direction).first;
   // The turn moves on before the waiter leaves, so that its group is last in the ring if it still waits.
-  ring.first = line(*group, urgency, direction).next;
+  first = line(*first, urgency, direction).next;
   remove(*waiter);
-  ring.passed_by = 0;
+  lane.passed_by = 0;
   return waiter;
 }
 
-ReleaseSubscription* TurnQueue::pop(const std::array<bool, kDirections>& allowed) {
-  Ring* chosen = nullptr;
+ReleaseSubscription* TurnQueue::pop(const Supplies& supplies) {
+  Lane* chosen = nullptr;
   std::size_t chosen_urgency = 0;
   std::size_t chosen_direction = 0;
   bool chosen_is_old = false;
   for (std::size_t u = kUrgencies; u-- > 0;) {
     for (std::size_t d = kDirections; d-- > 0;) {
-      Ring& ring = rings_[u][d];
-      if (ring.first == nullptr || !allowed[d]) continue;
-      const bool is_old = ring.passed_by >= kAge;
+      Lane& lane = lanes_[u][d];
+      if (!lane.ready(supplies[d])) continue;
+      const bool is_old = lane.passed_by >= kAge;
       if (chosen == nullptr || (is_old && !chosen_is_old)) {
         if (chosen != nullptr) ++chosen->passed_by;
-        chosen = &ring;
+        chosen = &lane;
         chosen_urgency = u;
         chosen_direction = d;
         chosen_is_old = is_old;
       } else {
-        ++ring.passed_by;
+        ++lane.passed_by;
       }
     }
   }
   return chosen != nullptr ? pop_first(chosen_urgency, chosen_direction) : nullptr;
 }
 
+bool TurnQueue::ready(const Supplies& supplies) const {
+  for (const auto& of_urgency : lanes_) {
+    for (std::size_t d = 0; d < kDirections; ++d) {
+      if (of_urgency[d].ready(supplies[d])) return true;
+    }
+  }
+  return false;
+}
+
 std::size_t TurnQueue::waiting(Urgency urgency, Direction direction) const {
-  return rings_[index(urgency)][index(direction)].waiters;
+  return lanes_[index(urgency)][index(direction)].waiters;
 }
 
 bool TurnQueue::empty() const {
-  for (const auto& of_urgency : rings_) {
-    for (const Ring& ring : of_urgency) {
-      if (ring.first != nullptr) return false;
+  for (const auto& of_urgency : lanes_) {
+    for (const Lane& lane : of_urgency) {
+      if (lane.levels != 0) return false;
     }
   }
   return true;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <fstream>
 #include <vector>
 
@@ -81,9 +82,10 @@ TEST_F(CapTest, TrimNeverTakesWhatSomebodyWaitsFor) {
 
 TEST_F(CapTest, AHigherCapServesWhoWaitsAtOnce) {
   auto blocks = take_all();
+  std::array<TurnGroup, 5> groups;
   std::vector<std::unique_ptr<Waiter>> waiters;
-  for (int i = 0; i < 5; ++i) {
-    waiters.push_back(std::make_unique<Waiter>(local, group));
+  for (TurnGroup& one : groups) {
+    waiters.push_back(std::make_unique<Waiter>(local, one));
     waiters.back()->request(Urgency::leave);
   }
   pool.set_blocks(260);

@@ -9,12 +9,11 @@
 #include "tests/pool/pool_fixture.h"
 
 namespace pool {
-namespace {
 
-constexpr std::array<bool, kDirections> kBoth{true, true};
-constexpr std::array<bool, kDirections> kRequestsOnly{true, false};
-constexpr std::array<bool, kDirections> kResponsesOnly{false, true};
-constexpr std::array<bool, kDirections> kNone{false, false};
+constexpr TurnQueue::Supplies kBoth{{{8, 8}, {8, 8}}};
+constexpr TurnQueue::Supplies kRequestsOnly{{{8, 8}, {0, 8}}};
+constexpr TurnQueue::Supplies kResponsesOnly{{{0, 8}, {8, 8}}};
+constexpr TurnQueue::Supplies kNone{};
 
 class TurnQueueTest : public PoolTest {
  protected:
@@ -27,13 +26,11 @@ class TurnQueueTest : public PoolTest {
     PoolTest::TearDown();
   }
 
-  /// A subscription learns its class from request(); given up again, it is free to stand in this test's own
-  /// queue.
   void push(char name, TurnGroup& of, Urgency urgency = Urgency::invite,
             Direction direction = Direction::response) {
     Entry& entry = entries_.emplace_back(name, local, of);
-    entry.waiter.request(urgency, direction);
-    entry.waiter.subscription.cancel();
+    entry.waiter.subscription.urgency_ = urgency;
+    entry.waiter.subscription.direction_ = direction;
     queue.push(entry.waiter.subscription);
   }
   void remove(char name) {
@@ -44,8 +41,8 @@ class TurnQueueTest : public PoolTest {
     }
   }
   /// The name of who is next, or '-'.
-  char pop(const std::array<bool, kDirections>& allowed = kBoth) {
-    const ReleaseSubscription* next = queue.pop(allowed);
+  char pop(const TurnQueue::Supplies& supplies = kBoth) {
+    const ReleaseSubscription* next = queue.pop(supplies);
     for (Entry& entry : entries_) {
       if (&entry.waiter.subscription != next) continue;
       entry.queued = false;
@@ -53,9 +50,9 @@ class TurnQueueTest : public PoolTest {
     }
     return '-';
   }
-  std::string pop_all(const std::array<bool, kDirections>& allowed = kBoth) {
+  std::string pop_all(const TurnQueue::Supplies& supplies = kBoth) {
     std::string order;
-    for (char name = pop(allowed); name != '-'; name = pop(allowed)) order += name;
+    for (char name = pop(supplies); name != '-'; name = pop(supplies)) order += name;
     return order;
   }
 
@@ -232,5 +229,4 @@ TEST_F(TurnQueueTest, TheOldestLinesTakeTurnsToo) {
   EXPECT_EQ(pop(), 'l');
 }
 
-}  // namespace
 }  // namespace pool

@@ -1,0 +1,53 @@
+"""Clients that make the gateway hold responses which they do not read (scenario F1)."""
+
+import threading
+
+from support.h2_client import H2Client, connect, frame
+from support.h2_peer import Closed
+
+INITIAL_WINDOW_SIZE = 4
+WINDOW_UPDATE = 8
+WIDE = 2**31 - 1
+FORMS = ("closed windows", "unread socket", "dribbled windows")
+
+
+class BadClients:
+    """`connections` that ask for `path` on each of `streams` and hardly take any of it. In a `with` statement."""
+
+    def __init__(self, address, form, connections, streams, path="/large"):
+        self.form = form
+        self.clients = []
+        self.is_over = threading.Event()
+        for _ in range(connections):
+            wide = form == "unread socket"
+            sock = connect(address, receive_buffer=4096 if wide else None)
+            client = H2Client(sock, settings={INITIAL_WINDOW_SIZE: WIDE if wide else 0}, consume=False,
+                              connection_window=WIDE - 65535)
+            self.streams = [client.get(path) for _ in range(streams)]
+            self.clients.append(client)
+        self.thread = threading.Thread(target=self._dribble)
+        if form == "dribbled windows":
+            self.thread.start()
+
+    def _dribble(self):
+        one_byte_each = b"".join(frame(WINDOW_UPDATE, 0, stream, (1).to_bytes(4, "big")) for stream in self.streams)
+        while not self.is_over.wait(0.3):
+            for client in self.clients:
+                try:
+                    client.send_raw(one_byte_each)
+                    client.sock.setblocking(False)
+                    client.sock.recv(1 << 16)
+                except (Closed, BlockingIOError):
+                    pass
+                finally:
+                    client.sock.settimeout(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        for client in self.clients:
+            client.close()
