@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "gateway/net/socket_transport.h"
+#include "gateway/net/tls_socket_bio.h"
 
 namespace gateway {
 
@@ -95,6 +96,7 @@ class TlsTransport final : public SocketTransport {
   bool secure() const override { return true; }
 
  private:
+  void attach();
   void start(const TlsClientContext& context, const std::string& name);
   void handshake() override;
   void finish_shutdown() override { shutdown(); }
@@ -111,6 +113,7 @@ class TlsTransport final : public SocketTransport {
   /// Why the last call failed, in words. Leaves the queue of errors empty.
   std::string failure(int ssl_error);
 
+  TlsSocket socket_;  // outlives ssl_
   SslPtr ssl_;
   std::string name_;
   bool verifies_ = false;
@@ -124,7 +127,7 @@ class TlsTransport final : public SocketTransport {
 
 TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context)
     : SocketTransport(loop, std::move(fd), std::move(peer)), ssl_(make_ssl(context.raw())) {
-  SSL_set_fd(ssl_.get(), this->fd());
+  attach();
   SSL_set_accept_state(ssl_.get());
   await(true, false);
 }
@@ -147,8 +150,16 @@ TlsTransport::~TlsTransport() {
   ERR_clear_error();
 }
 
+void TlsTransport::attach() {
+  if (fd() < 0) return;  // no descriptor was to be had, as the loop will tell
+  socket_.fd = fd();
+  BIO* reading = BIO_new_socket(fd(), BIO_NOCLOSE);
+  if (reading == nullptr) throw std::bad_alloc();
+  SSL_set_bio(ssl_.get(), reading, make_socket_bio(socket_));
+}
+
 void TlsTransport::start(const TlsClientContext& context, const std::string& name) {
-  if (fd() >= 0) SSL_set_fd(ssl_.get(), fd());
+  attach();
   SSL_set_connect_state(ssl_.get());
   verifies_ = context.verifies();
   name_ = context.server_name().empty() ? name : context.server_name();
@@ -247,6 +258,7 @@ Transport::Result TlsTransport::write(pool::Output& output) {
   int error = SSL_ERROR_NONE;
   while (!output.empty() && error == SSL_ERROR_NONE) {
     const auto record = next_record(output);
+    socket_.more = output.bytes() > record.size();
     std::size_t n = 0;
     begin_call();
     if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &n) == 1) {
@@ -258,6 +270,7 @@ Transport::Result TlsTransport::write(pool::Output& output) {
       error = SSL_get_error(ssl_.get(), 0);
     }
   }
+  socket_.more = false;
   write_blocked_ = error == SSL_ERROR_WANT_WRITE;
   write_wants_read_ = error == SSL_ERROR_WANT_READ;
   if (write_blocked_ || write_wants_read_) {

@@ -1,0 +1,51 @@
+#include "gateway/net/tls_socket_bio.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <new>
+
+namespace gateway {
+namespace {
+
+int write_bytes(BIO* bio, const char* bytes, int size) {
+  const auto& socket = *static_cast<const TlsSocket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const int flags = MSG_NOSIGNAL | (socket.more ? MSG_MORE : 0);
+  const ssize_t n = ::send(socket.fd, bytes, static_cast<std::size_t>(size), flags);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+  return static_cast<int>(n);
+}
+
+// OpenSSL flushes after a flight of the handshake; here nothing is held back.
+long control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+struct MethodDeleter {
+  void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
+};
+
+const BIO_METHOD* method() {
+  static const std::unique_ptr<BIO_METHOD, MethodDeleter> made = [] {
+    std::unique_ptr<BIO_METHOD, MethodDeleter> method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gateway socket"));
+    if (!method) throw std::bad_alloc();
+    BIO_meth_set_write(method.get(), write_bytes);
+    BIO_meth_set_ctrl(method.get(), control);
+    return method;
+  }();
+  return made.get();
+}
+
+}  // namespace
+
+BIO* make_socket_bio(TlsSocket& socket) {
+  BIO* bio = BIO_new(method());
+  if (bio == nullptr) throw std::bad_alloc();
+  BIO_set_data(bio, &socket);
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
+}  // namespace gateway
