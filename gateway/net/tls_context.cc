@@ -19,7 +19,10 @@ namespace {
 
 TlsReallocate* tls_reallocate = nullptr;
 
-constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+// AES-128 first: nobody breaks it either (RFC 8446 §9.1 has it as the one that must be there), and it costs a quarter less a byte
+// than AES-256, which OpenSSL's own order begins with.
+constexpr const char* kSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr const char* kTls12Ciphers = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr std::string_view kSessionContext = "gateway";
 
 template <auto free_it>
@@ -133,7 +136,8 @@ SslCtxPtr make_context(const SSL_METHOD* method, std::string& why) {
   ERR_clear_error();
   SslCtxPtr context(SSL_CTX_new(method));
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1 ||
-      SSL_CTX_set_cipher_list(context.get(), kCiphers) != 1) {
+      SSL_CTX_set_ciphersuites(context.get(), kSuites) != 1 ||
+      SSL_CTX_set_cipher_list(context.get(), kTls12Ciphers) != 1) {
     why = "OpenSSL: " + take_error();
     return nullptr;
   }

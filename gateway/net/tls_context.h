@@ -24,7 +24,7 @@ bool set_tls_allocator(TlsReallocate* reallocate);
 /// What connections that come in under TLS have in common: TLS 1.2 and 1.3, certificates with their keys,
 /// ALPN.
 ///
-/// For TLS 1.2 only forward-secret AEAD ciphers (RFC 9113 §9.2.2), no renegotiation, no compression. Session
+/// AES-128-GCM for whoever takes it. For TLS 1.2 only forward-secret AEAD ciphers (RFC 9113 §9.2.2), no renegotiation, no compression. Session
 /// tickets, no session cache. Any thread may use it; must outlive the transports that are made with it.
 class TlsServerContext {
  public:

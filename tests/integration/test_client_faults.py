@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from support.environment import wait_until
-from support.h2_client import PREFACE, H2Client, connect, connect_tls, frame, read_all
+from support.h2_client import PREFACE, H2Client, connect, connect_tls, frame, read_all, tls_context
 from support.h2_peer import Closed
 
 DEMO = {"name": "app", "protocol": "demo"}
@@ -32,6 +32,16 @@ def test_an_old_tls_is_refused(gateway, certificates):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
             context.wrap_socket(connect(house.https), server_hostname="localhost")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_takes_either_gets_the_cheaper_aes_128(gateway, certificates, version):
+    with gateway(DEMO) as house:
+        context = tls_context(certificates)
+        context.minimum_version = context.maximum_version = version
+        with context.wrap_socket(connect(house.https), server_hostname="localhost") as sock:
+            name = sock.cipher()[0]
+            assert "AES_128_GCM" in name.replace("AES128-GCM", "AES_128_GCM"), name
 
 
 @pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "POST /x HTTP/1.0", "OPTIONS * HTTP/1.1", "PUT / HTTP/1.1"])
