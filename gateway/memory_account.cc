@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "pool/pieces.h"
+
 namespace gateway {
 namespace {
 
@@ -28,7 +30,7 @@ void* charged(pool::Account account, void* memory) noexcept {
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   void* memory = nullptr;
   if (alignment <= alignof(std::max_align_t)) {
-    memory = std::malloc(std::max<std::size_t>(size, 1));
+    memory = pool::allocate_piece(size);
   } else if (::posix_memalign(&memory, alignment, std::max<std::size_t>(size, 1)) != 0) {
     memory = nullptr;
   }
@@ -46,8 +48,9 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
 
 void give_back(void* memory) noexcept {
   if (memory == nullptr) return;
-  the_ledger.charge(pool::Account::heap, -size_of(memory));
-  std::free(memory);
+  const std::size_t capacity = ::malloc_usable_size(memory);
+  the_ledger.charge(pool::Account::heap, -static_cast<std::ptrdiff_t>(capacity + kHeader));
+  pool::free_piece(memory, capacity);
 }
 
 }  // namespace

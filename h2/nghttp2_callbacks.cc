@@ -13,6 +13,7 @@
 #include "h2/session.h"
 #include "h2/stream.h"
 #include "pool/ledger.h"
+#include "pool/pieces.h"
 
 namespace h2 {
 
@@ -177,32 +178,34 @@ void* counted(void* memory, std::size_t size, void* count) {
   return static_cast<std::byte*>(memory) + kPrefix;
 }
 
-// What malloc gave for `piece`, no longer counted.
-void* uncounted(void* piece, void* count) {
-  if (piece == nullptr) return nullptr;
-  void* memory = static_cast<std::byte*>(piece) - kPrefix;
+// `piece` is no longer counted. Returns its size.
+std::size_t uncounted(void* piece, void* count) {
   std::size_t size = 0;
-  std::memcpy(&size, memory, sizeof size);
+  std::memcpy(&size, static_cast<std::byte*>(piece) - kPrefix, sizeof size);
   count_in(count, -cost_of(size));
-  return memory;
+  return size;
 }
 
 void* count_malloc(std::size_t size, void* count) {
-  return counted(std::malloc(size + kPrefix), size, count);
+  return counted(pool::allocate_piece(size + kPrefix), size, count);
 }
 
 void* count_calloc(std::size_t n, std::size_t size, void* count) {
   if (size != 0 && n > (std::numeric_limits<std::size_t>::max() - kPrefix) / size) return nullptr;
-  return counted(std::calloc(1, n * size + kPrefix), n * size, count);
+  void* piece = count_malloc(n * size, count);
+  if (piece != nullptr) std::memset(piece, 0, n * size);
+  return piece;
 }
 
 void count_free(void* piece, void* count) {
-  std::free(uncounted(piece, count));
+  if (piece == nullptr) return;
+  const std::size_t size = uncounted(piece, count);
+  pool::free_piece(static_cast<std::byte*>(piece) - kPrefix, pool::piece_capacity(size + kPrefix));
 }
 
 void* count_realloc(void* piece, std::size_t size, void* count) {
   if (piece == nullptr) return count_malloc(size, count);
-  void* memory = std::realloc(static_cast<std::byte*>(piece) - kPrefix, size + kPrefix);
+  void* memory = std::realloc(static_cast<std::byte*>(piece) - kPrefix, pool::piece_capacity(size + kPrefix));
   if (memory == nullptr) return nullptr;
   uncounted(static_cast<std::byte*>(memory) + kPrefix, count);  // its old size still stands there
   return counted(memory, size, count);

@@ -1,0 +1,81 @@
+#include "pool/pieces.h"
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace pool {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kKeeps = false;
+#else
+constexpr bool kKeeps = true;
+#endif
+
+struct Kept {
+  Kept* next;
+};
+
+enum class Phase : std::uint8_t { fresh, keeping, over };
+
+// Without constructor and destructor: a thread allocates before its other objects are there, and after they
+// are gone.
+struct Shelf {
+  std::array<Kept*, kLargestPiece / 16 + 1> kept;  // by capacity
+  std::size_t bytes;
+  Phase phase;
+};
+constinit thread_local Shelf shelf{};
+
+// Clears the shelf when its thread ends.
+struct Clearing {
+  ~Clearing() {
+    shelf.phase = Phase::over;
+    for (Kept*& first : shelf.kept) {
+      while (first != nullptr) {
+        Kept* piece = first;
+        first = piece->next;
+        std::free(piece);
+      }
+    }
+    shelf.bytes = 0;
+  }
+};
+
+bool may_keep(std::size_t capacity) {
+  if (!kKeeps || capacity > kLargestPiece || shelf.bytes + capacity > kKeptBytes) return false;
+  if (shelf.phase == Phase::fresh) {
+    shelf.phase = Phase::keeping;
+    static thread_local Clearing clearing;
+    static_cast<void>(clearing);
+  }
+  return shelf.phase == Phase::keeping;
+}
+
+}  // namespace
+
+void* allocate_piece(std::size_t size) noexcept {
+  const std::size_t capacity = piece_capacity(size);
+  if (capacity > kLargestPiece) return std::malloc(size);
+  Kept*& first = shelf.kept[capacity / 16];
+  if (first == nullptr) return std::malloc(capacity);
+  Kept* piece = first;
+  first = piece->next;
+  shelf.bytes -= capacity;
+  return piece;
+}
+
+void free_piece(void* piece, std::size_t capacity) noexcept {
+  if (!may_keep(capacity)) return std::free(piece);
+  Kept*& first = shelf.kept[capacity / 16];
+  first = new (piece) Kept{first};
+  shelf.bytes += capacity;
+}
+
+std::size_t kept_bytes() noexcept {
+  return shelf.bytes;
+}
+
+}  // namespace pool

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+namespace pool {
+
+/// Small pieces of heap memory, as malloc(3) gives them, which each thread keeps for its next ones when they
+/// are given back.
+///
+/// malloc keeps seven pieces of a size for a thread and merges and splits the others. A gateway makes and
+/// ends hundreds of streams in one turn of a loop, each of some thirty pieces of always the same sizes. So a
+/// thread keeps up to kKeptBytes here, of any sizes, and gives them back when it ends. What is kept is free
+/// memory: it is in no ledger, as what malloc keeps is not.
+///
+/// Any thread may free what another one has allocated. Does not throw. Builds with a sanitizer keep nothing,
+/// so that it sees every use of memory that was freed.
+
+inline constexpr std::size_t kLargestPiece = 4 * 1024 + 8;  // bytes; larger ones are malloc's
+inline constexpr std::size_t kKeptBytes = 512 * 1024;       // of one thread
+
+/// What malloc makes of `size` bytes: the bytes of a piece that may be used.
+constexpr std::size_t piece_capacity(std::size_t size) {
+  return size <= 24 ? 24 : (size + 7) / 16 * 16 + 8;
+}
+
+/// At least `size` bytes, aligned for any type; null when there are none. May be resized with realloc(3).
+void* allocate_piece(std::size_t size) noexcept;
+/// Gives it back. `capacity`: piece_capacity() of its size, or what malloc says that it has. REQUIRES: not
+/// null.
+void free_piece(void* piece, std::size_t capacity) noexcept;
+/// Bytes that this thread keeps.
+std::size_t kept_bytes() noexcept;
+
+}  // namespace pool

@@ -1,0 +1,79 @@
+#include "pool/pieces.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+#include <vector>
+
+namespace pool {
+namespace {
+
+// Whatever was kept before, so that each test begins with an empty thread.
+template <typename Body>
+void on_a_new_thread(Body body) {
+  std::thread(body).join();
+}
+
+bool keeps() {
+  bool kept = false;
+  on_a_new_thread([&] {
+    free_piece(allocate_piece(100), piece_capacity(100));
+    kept = kept_bytes() > 0;
+  });
+  return kept;
+}
+
+TEST(Pieces, HaveTheCapacityThatIsAskedFor) {
+  on_a_new_thread([] {
+    for (int round = 0; round < 2; ++round) {  // from malloc, then from what is kept
+      std::vector<std::pair<void*, std::size_t>> pieces;
+      for (std::size_t size = 0; size <= kLargestPiece + 100; size += 3) {
+        ASSERT_GE(piece_capacity(size), size);
+        pieces.emplace_back(allocate_piece(size), size);
+        ASSERT_EQ(0u, reinterpret_cast<std::uintptr_t>(pieces.back().first) % alignof(std::max_align_t));
+        std::memset(pieces.back().first, static_cast<int>(size), size);
+      }
+      for (const auto& [piece, size] : pieces) {
+        const auto* bytes = static_cast<const unsigned char*>(piece);
+        for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(static_cast<unsigned char>(size), bytes[i]);
+      }
+      for (const auto& [piece, size] : pieces) free_piece(piece, piece_capacity(size));
+    }
+  });
+}
+
+TEST(Pieces, AreUsedAgainForTheSameCapacityOnly) {
+  if (!keeps()) GTEST_SKIP() << "a sanitizer sees every piece";
+  on_a_new_thread([] {
+    void* first = allocate_piece(100);
+    free_piece(first, piece_capacity(100));
+    EXPECT_EQ(piece_capacity(100), kept_bytes());
+    void* larger = allocate_piece(200);
+    EXPECT_NE(first, larger);
+    void* again = allocate_piece(piece_capacity(100));
+    EXPECT_EQ(first, again);
+    EXPECT_EQ(0u, kept_bytes());
+    free_piece(larger, piece_capacity(200));
+    free_piece(again, piece_capacity(100));
+  });
+}
+
+TEST(Pieces, AThreadKeepsNoMoreThanItsShare) {
+  if (!keeps()) GTEST_SKIP() << "a sanitizer sees every piece";
+  on_a_new_thread([] {
+    std::vector<void*> pieces(2 * kKeptBytes / 1000);
+    for (void*& piece : pieces) piece = allocate_piece(1000);
+    for (void* piece : pieces) free_piece(piece, piece_capacity(1000));
+    EXPECT_LE(kept_bytes(), kKeptBytes);
+    EXPECT_GT(kept_bytes(), kKeptBytes - piece_capacity(1000));
+  });
+}
+
+TEST(Pieces, MayBeFreedByAnotherThread) {
+  void* piece = allocate_piece(100);
+  on_a_new_thread([piece] { free_piece(piece, piece_capacity(100)); });
+}
+
+}  // namespace
+}  // namespace pool
