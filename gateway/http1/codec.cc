@@ -5,15 +5,18 @@
 #include <utility>
 
 #include "gateway/http1/field_syntax.h"
+#include "gateway/http1/request_target.h"
 
 namespace gateway {
 
-struct ResponseCodec::Parser {
+struct Http1Codec::Parser {
   static constexpr int kFailed = -1;  // fail() was called; the parser turns it into HPE_USER
   static constexpr int kSkipBody = 1;
 
-  explicit Parser(ResponseCodec& owner) : codec(owner) {
+  explicit Parser(Http1Codec& owner) : codec(owner) {
     llhttp_settings_init(&settings);
+    settings.on_url = on_url;
+    settings.on_url_complete = on_url_complete;
     settings.on_status = on_extra;
     settings.on_header_field = on_header_field;
     settings.on_header_value = on_header_value;
@@ -27,7 +30,7 @@ struct ResponseCodec::Parser {
   }
 
   void reset() {
-    llhttp_init(&state, HTTP_RESPONSE, &settings);
+    llhttp_init(&state, codec.requests() ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
     state.data = &codec;
   }
 
@@ -39,10 +42,14 @@ struct ResponseCodec::Parser {
                           : static_cast<std::size_t>(llhttp_get_error_pos(&state) - bytes.data());
   }
 
-  static ResponseCodec& of(llhttp_t* parser) { return *static_cast<ResponseCodec*>(parser->data); }
+  static Http1Codec& of(llhttp_t* parser) { return *static_cast<Http1Codec*>(parser->data); }
   static int code(bool good) { return good ? 0 : kFailed; }
 
   static int on_extra(llhttp_t* p, const char*, std::size_t size) { return code(of(p).count_extra(size)); }
+  static int on_url(llhttp_t* p, const char* at, std::size_t size) {
+    return code(of(p).add_target({at, size}));
+  }
+  static int on_url_complete(llhttp_t* p) { return code(of(p).end_target()); }
   static int on_header_field(llhttp_t* p, const char* at, std::size_t size) {
     return code(of(p).add_name({at, size}));
   }
@@ -51,8 +58,9 @@ struct ResponseCodec::Parser {
   }
   static int on_header_value_complete(llhttp_t* p) { return code(of(p).add_field()); }
   static int on_headers_complete(llhttp_t* p) {
-    ResponseCodec& codec = of(p);
+    Http1Codec& codec = of(p);
     if (!codec.judge_head()) return kFailed;
+    p->upgrade = 0;  // whether another protocol follows is not the parser's to say
     return codec.head_.has_body ? 0 : kSkipBody;
   }
   static int on_body(llhttp_t* p, const char* at, std::size_t size) {
@@ -68,41 +76,47 @@ struct ResponseCodec::Parser {
     return HPE_PAUSED;
   }
 
-  ResponseCodec& codec;
+  Http1Codec& codec;
   llhttp_settings_t settings;
   llhttp_t state;
   bool broken = false;
 };
 
-ResponseCodec::ResponseCodec(CodecEvents& events, const CodecLimits& limits)
-    : events_(events), limits_(limits), parser_(std::make_unique<Parser>(*this)) {}
+Http1Codec::Http1Codec(CodecRole role, CodecEvents& events, const CodecLimits& limits,
+                       std::string_view scheme)
+    : role_(role),
+      events_(events),
+      limits_(limits),
+      scheme_(scheme),
+      parser_(std::make_unique<Parser>(*this)) {}
 
-ResponseCodec::~ResponseCodec() = default;
+Http1Codec::~Http1Codec() = default;
 
-void ResponseCodec::begin(std::string_view method) {
+void Http1Codec::begin(std::string_view method) {
   head_request_ = method == "HEAD";
-  started_ = false;
+  started_ = skipped_line_ = false;
   interims_ = 0;
   begin_head();
 }
 
-void ResponseCodec::begin_head() {
+void Http1Codec::begin_head() {
   parser_->reset();
   lines_.restart();
   section_.clear();
   name_.clear();
   value_.clear();
+  target_.clear();
   head_ = Head();
   extra_bytes_ = 0;
   head_read_ = last_chunk_ = message_read_ = false;
   phase_ = Phase::head;
 }
 
-ResponseCodec::Result ResponseCodec::feed(std::span<const std::byte> bytes) {
-  if (phase_ == Phase::failed || bytes.empty()) return {0, error_};
+Http1Codec::Result Http1Codec::feed(std::span<const std::byte> bytes) {
+  if (phase_ == Phase::failed || bytes.empty()) return result(0);
   if (phase_ == Phase::idle) {
     fail("bytes after the response");
-    return {0, error_};
+    return result(0);
   }
   started_ = true;
   stopped_ = false;
@@ -110,33 +124,39 @@ ResponseCodec::Result ResponseCodec::feed(std::span<const std::byte> bytes) {
   while (!rest.empty() && phase_ != Phase::idle && !stopped_) {
     if (!step(rest)) break;
   }
-  return {bytes.size() - rest.size(), error_};
+  return result(bytes.size() - rest.size());
 }
 
-bool ResponseCodec::step(std::string_view& rest) {
+bool Http1Codec::step(std::string_view& rest) {
   std::string_view part = rest;
   if (in_section()) {
     part = rest.substr(0, lines_.accept(rest));
-    if (!lines_.error().empty()) return fail("malformed response: ", lines_.error());
+    if (!lines_.error().empty()) return fail_malformed(lines_.error());
     if (phase_ == Phase::head && section_.empty()) section_.reserve(part.size(), 16);
   }
   const std::size_t read = parser_->execute(part);
   if (phase_ == Phase::failed) return false;  // by a callback
-  if (parser_->broken) return fail("malformed response: ", llhttp_get_error_reason(&parser_->state));
+  if (parser_->broken) return fail_malformed(llhttp_get_error_reason(&parser_->state));
   rest.remove_prefix(read);
   return after_step(!rest.empty());
 }
 
-bool ResponseCodec::after_step(bool surplus) {
+bool Http1Codec::after_step(bool surplus) {
+  // An empty line before a request is of no meaning, as some clients send one behind a body (RFC 9112 §2.2).
+  if (requests() && phase_ == Phase::head && lines_.ended() && lines_.first_line() == 0 && !skipped_line_) {
+    skipped_line_ = true;
+    lines_.restart();
+    return true;
+  }
   // Where a section ends is found twice; who finds it elsewhere has read another message.
   if (in_section() && lines_.ended() != (phase_ == Phase::head ? head_read_ : message_read_)) {
-    return fail("malformed response: no clear end of a section");
+    return fail_malformed("no clear end of a section");
   }
   if (phase_ == Phase::head && head_read_) {
     end_head(surplus);
   } else if (message_read_) {
     if (phase_ == Phase::trailers && !section_.empty()) events_.on_trailers(std::exchange(section_, {}));
-    complete(head_.keep_alive && !surplus);
+    complete(surplus);
   } else if (last_chunk_ && phase_ == Phase::body) {
     llhttp_resume(&parser_->state);
     lines_.restart();
@@ -146,9 +166,9 @@ bool ResponseCodec::after_step(bool surplus) {
   return true;
 }
 
-void ResponseCodec::end_head(bool surplus) {
+void Http1Codec::end_head(bool surplus) {
   h2::HeaderList head = std::exchange(section_, {});
-  if (head_.status < 200) {
+  if (!requests() && head_.status < 200) {
     begin_head();
     events_.on_interim(std::move(head));
     return;
@@ -156,68 +176,81 @@ void ResponseCodec::end_head(bool surplus) {
   phase_ = Phase::body;
   extra_bytes_ = 0;
   events_.on_head(std::move(head), head_.has_body);
-  if (message_read_) complete(head_.keep_alive && !surplus);
+  if (message_read_) complete(surplus);
 }
 
-void ResponseCodec::complete(bool keep_alive) {
+void Http1Codec::complete(bool surplus) {
   phase_ = Phase::idle;
-  events_.on_complete(keep_alive);
+  events_.on_complete(head_.keep_alive && (requests() || !surplus));
 }
 
-ResponseCodec::Result ResponseCodec::end_of_input() {
+Http1Codec::Result Http1Codec::end_of_input() {
+  const std::string what = requests() ? "request" : "response";
   if (phase_ == Phase::body && head_.ends_with_connection) {
-    complete(false);
-  } else if (phase_ == Phase::head) {
-    fail(started_ ? "connection closed before the end of the response header"
-                  : "connection closed before a response");
+    complete(true);
+  } else if (phase_ == Phase::head && started_) {
+    fail("connection closed before the end of the " + what + " header");
+  } else if (phase_ == Phase::head && !requests()) {
+    fail("connection closed before a response");
   } else if (phase_ == Phase::body || phase_ == Phase::trailers) {
-    fail("response body truncated");
+    fail(what + " body truncated");
   }
-  return {0, error_};
+  return result(0);
 }
 
-bool ResponseCodec::fail(std::string_view what, std::string_view detail) {
+bool Http1Codec::fail(std::string_view what, std::string_view detail, int status) {
   phase_ = Phase::failed;
   error_.assign(what).append(detail);
+  status_ = status;
   return false;
 }
 
-bool ResponseCodec::within_limits(std::size_t more) {
+bool Http1Codec::fail_malformed(std::string_view detail) {
+  return fail(requests() ? "malformed request: " : "malformed response: ", detail);
+}
+
+bool Http1Codec::within_limits(std::size_t more) {
+  constexpr int kTooLarge = 431;
   const bool trailers = phase_ == Phase::trailers;
-  const std::string_view what = trailers ? "response trailers" : "response header";
-  const std::size_t fields = section_.size() + (trailers ? 1 : 0);  // a head has ":status" too
+  const std::string what =
+      std::string(requests() ? "request " : "response ") + (trailers ? "trailers" : "header");
+  // A response's head has ":status" too, a request's up to four such fields.
+  const std::size_t pseudo = trailers ? 0 : requests() ? 3 : 1;
   if (section_.bytes() + extra_bytes_ + more > limits_.max_header_bytes) {
-    return fail(what, " larger than " + std::to_string(limits_.max_header_bytes) + " bytes");
+    return fail(what, " larger than " + std::to_string(limits_.max_header_bytes) + " bytes", kTooLarge);
   }
-  if (fields > limits_.max_header_fields) {
-    return fail(what, " of more than " + std::to_string(limits_.max_header_fields) + " fields");
+  if (section_.size() + 1 > limits_.max_header_fields + pseudo) {
+    return fail(what, " of more than " + std::to_string(limits_.max_header_fields) + " fields", kTooLarge);
   }
   return true;
 }
 
-bool ResponseCodec::count_extra(std::size_t bytes) {
+bool Http1Codec::count_extra(std::size_t bytes) {
   extra_bytes_ += bytes;
   if (phase_ != Phase::body) return within_limits(0);
   return extra_bytes_ <= limits_.max_header_bytes || fail("chunk extensions too large");
 }
 
-bool ResponseCodec::add_name(std::string_view part) {
+bool Http1Codec::add_name(std::string_view part) {
   append_lower(name_, part);
   return within_limits(name_.size() + h2::HeaderList::kFieldOverhead);
 }
 
-bool ResponseCodec::add_value(std::string_view part) {
+bool Http1Codec::add_value(std::string_view part) {
   value_.append(part);
   return within_limits(name_.size() + value_.size() + h2::HeaderList::kFieldOverhead);
 }
 
-bool ResponseCodec::add_field() {
+bool Http1Codec::add_field() {
   const std::string_view value = trim(value_);
-  if (!is_token(name_) || !is_field_value(value)) return fail("malformed response: bad byte in a field");
+  if (!is_token(name_) || !is_field_value(value)) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {
     if (section_.empty()) add_status();
-    note_framing(value);
-    section_.add(name_, value);
+    head_.framing.note(name_, value);
+    const bool is_host = requests() && name_ == "host";
+    if (is_host) ++head_.hosts;
+    // A target that is a URI says the host; then the field is of no meaning (RFC 9112 §3.2.2).
+    if (!is_host || !section_.find(":authority")) section_.add(name_, value);
   } else if (!is_forbidden_in_trailers(name_)) {
     section_.add(name_, value);
   } else if (!count_extra(name_.size() + value.size() + h2::HeaderList::kFieldOverhead)) {
@@ -228,49 +261,68 @@ bool ResponseCodec::add_field() {
   return true;
 }
 
-void ResponseCodec::note_framing(std::string_view value) {
-  if (name_ == "content-length") {
-    ++head_.content_lengths;
-    head_.content_length = parse_content_length(value);
-  } else if (name_ == "transfer-encoding") {
-    ++head_.transfer_encodings;
-    head_.chunked = equals_ignoring_case(value, "chunked");
-  } else if (name_ == "connection") {
-    head_.asks_close |= list_has(value, "close");
-    head_.asks_keep_alive |= list_has(value, "keep-alive");
-  }
+bool Http1Codec::add_target(std::string_view part) {
+  target_.append(part);
+  return within_limits(target_.size());
 }
 
-void ResponseCodec::add_status() {
+bool Http1Codec::end_target() {
+  const std::string_view method =
+      llhttp_method_name(static_cast<llhttp_method_t>(llhttp_get_method(&parser_->state)));
+  // Its target is no path; and with it the head could not be told in this form.
+  if (method == "CONNECT") return fail("CONNECT is not offered", {}, 501);
+  const RequestTarget target = read_target(method, target_);
+  if (!target.error.empty()) return fail_malformed(target.error);
+  section_.add(":method", method);
+  section_.add(":scheme", target.scheme.empty() ? scheme_ : target.scheme);
+  if (!target.authority.empty()) section_.add(":authority", target.authority);
+  section_.add(":path", target.path);
+  return true;
+}
+
+void Http1Codec::add_status() {
   section_.add(":status", std::to_string(llhttp_get_status_code(&parser_->state)));
 }
 
-bool ResponseCodec::judge_head() {
+bool Http1Codec::judge_head() {
   head_read_ = true;
   const llhttp_t& parser = parser_->state;
-  head_.status = parser.status_code;
-  if (section_.empty()) add_status();
-  if (parser.http_major != 1 || parser.http_minor > 1) return fail("malformed response: HTTP version");
-  if (head_.status < 100) return fail("malformed response: status below 100");
-  if (head_.status == 101) return fail("status 101, but no upgrade was asked for");
-  if (head_.status < 200 && ++interims_ > kMaxInterim) return fail("too many interim responses");
-  return judge_framing(parser.http_minor == 1);
+  if (parser.http_major != 1 || parser.http_minor > 1) {
+    return fail(requests() ? "HTTP version" : "malformed response: HTTP version", {}, 505);
+  }
+  head_.http_1_1 = parser.http_minor == 1;
+  return (requests() ? judge_request() : judge_response()) && judge_framing();
 }
 
-bool ResponseCodec::judge_framing(bool http_1_1) {
-  const bool coded = head_.transfer_encodings != 0;
-  const bool sized = head_.content_lengths != 0;
-  if (coded && (head_.transfer_encodings > 1 || !head_.chunked))
-    return fail("Transfer-Encoding other than chunked");
-  if (coded && sized) return fail("both Transfer-Encoding and Content-Length");
-  if (coded && !http_1_1) return fail("Transfer-Encoding in HTTP/1.0");
-  if (sized && (head_.content_lengths > 1 || !head_.content_length))
-    return fail("Content-Length not one number");
+bool Http1Codec::judge_request() {
+  // The parser takes more spaces than two, and other protocols' names.
+  const std::size_t method = section_.get(":method").size();
+  const bool is_http = lines_.first_line_end() == (head_.http_1_1 ? "HTTP/1.1" : "HTTP/1.0");
+  if (!is_http || lines_.first_line() != method + target_.size() + 10) return fail_malformed("request line");
+  if (head_.hosts > 1) return fail_malformed("more than one Host");
+  if (head_.hosts == 0 && head_.http_1_1) return fail_malformed("no Host");
+  return true;
+}
 
-  const bool bodyless = head_request_ || head_.status < 200 || head_.status == 204 || head_.status == 304;
-  head_.has_body = !bodyless && (!sized || *head_.content_length != 0);
-  head_.ends_with_connection = head_.has_body && !coded && !sized;
-  head_.keep_alive = !head_.asks_close && (http_1_1 || head_.asks_keep_alive) && !head_.ends_with_connection;
+bool Http1Codec::judge_response() {
+  head_.status = parser_->state.status_code;
+  if (section_.empty()) add_status();
+  if (head_.status < 100) return fail_malformed("status below 100");
+  if (head_.status == 101) return fail("status 101, but no upgrade was asked for");
+  if (head_.status < 200 && ++interims_ > kMaxInterim) return fail("too many interim responses");
+  return true;
+}
+
+bool Http1Codec::judge_framing() {
+  const MessageFraming& framing = head_.framing;
+  if (const std::string_view wrong = framing.judge(head_.http_1_1); !wrong.empty()) return fail(wrong);
+  const bool has_length = framing.coded() || framing.sized();
+  const bool bodyless =
+      requests() ? !has_length
+                 : head_request_ || head_.status < 200 || head_.status == 204 || head_.status == 304;
+  head_.has_body = !bodyless && (!framing.sized() || framing.content_length() != 0);
+  head_.ends_with_connection = head_.has_body && !has_length;
+  head_.keep_alive = framing.keep_alive(head_.http_1_1) && !head_.ends_with_connection;
   return true;
 }
 

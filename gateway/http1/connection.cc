@@ -30,7 +30,7 @@ Http1Connection::Http1Connection(const WorkerParts& worker, std::unique_ptr<Tran
       endpoint_(endpoint),
       owner_(owner),
       transport_(std::move(transport)),
-      codec_(*this, {limits.session.max_header_bytes, limits.session.max_header_fields}),
+      codec_(CodecRole::responses, *this, {limits.session.max_header_bytes, limits.session.max_header_fields}),
       stall_(worker.loop, worker.pool.pool(), worker.admission, output_, limits.stall,
              [this](Eviction kind, std::string_view what) { on_stall(kind, what); }),
       deadline_(worker.loop, [this] { on_deadline(); }) {
@@ -207,7 +207,7 @@ bool Http1Connection::read_some() {
 }
 
 // Returns whether the connection goes on with its exchange.
-bool Http1Connection::take_result(const ResponseCodec::Result& result) {
+bool Http1Connection::take_result(const Http1Codec::Result& result) {
   if (ended_ || exchange_ == nullptr) return false;
   if (!result.error.empty()) {
     fail(std::string(result.error), was_used_ && !codec_.started());

@@ -79,7 +79,7 @@ class Http1Connection final : private TransportEvents,
 
   void on_room() override;  // of the response's pipe
   bool read_some();
-  bool take_result(const ResponseCodec::Result& result);
+  bool take_result(const Http1Codec::Result& result);
   void write_request();
   void write_soon();
   void complete();
@@ -101,7 +101,7 @@ class Http1Connection final : private TransportEvents,
   const std::string endpoint_;
   Owner& owner_;
   std::unique_ptr<Transport> transport_;
-  ResponseCodec codec_;
+  Http1Codec codec_;
   pool::Output output_;
   SocketStall stall_;
   Deadline deadline_;  // to be open; then, while idle, to be used

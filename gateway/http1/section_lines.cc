@@ -1,5 +1,7 @@
 #include "gateway/http1/section_lines.h"
 
+#include <algorithm>
+
 namespace gateway {
 
 void SectionLines::restart() {
@@ -18,6 +20,11 @@ std::size_t SectionLines::accept(std::string_view bytes) {
       return at;
     }
     ended_ = line_bytes_ == 1;  // CR alone: the empty line
+    if (in_first_line_) {
+      in_first_line_ = false;
+      first_line_ = line_bytes_ - 1;
+      first_line_end_.pop_back();
+    }
     ends_in_cr_ = false;
     line_bytes_ = 0;
     at = lf + 1;
@@ -38,7 +45,14 @@ bool SectionLines::check_part(std::string_view part) {
   }
   ends_in_cr_ = cr != std::string_view::npos;
   line_bytes_ += part.size();
+  if (in_first_line_) keep_end(part);
   return error_.empty();
+}
+
+void SectionLines::keep_end(std::string_view part) {
+  constexpr std::size_t kKept = 9;
+  first_line_end_.append(part.substr(part.size() - std::min(part.size(), kKept)));
+  if (first_line_end_.size() > kKept) first_line_end_.erase(0, first_line_end_.size() - kKept);
 }
 
 }  // namespace gateway

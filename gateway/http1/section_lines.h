@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace gateway {
@@ -19,13 +20,21 @@ class SectionLines {
   /// line that ends it. Sets error() on a bad one. REQUIRES: !ended().
   std::size_t accept(std::string_view bytes);
   bool ended() const { return ended_; }
+  /// Bytes of the section's first line, without its CRLF, once that has come; 0: it is empty.
+  std::size_t first_line() const { return first_line_; }
+  /// Its last bytes, at most eight.
+  std::string_view first_line_end() const { return first_line_end_; }
   /// What is wrong, in words; "" if nothing.
   std::string_view error() const { return error_; }
 
  private:
   bool check_part(std::string_view part);
+  void keep_end(std::string_view part);
 
   std::size_t line_bytes_ = 0;  // of the line that is being read, without its LF
+  std::size_t first_line_ = 0;
+  bool in_first_line_ = true;
+  std::string first_line_end_;  // with its CR while it is read
   bool ends_in_cr_ = false;
   bool ended_ = false;
   std::string_view error_;

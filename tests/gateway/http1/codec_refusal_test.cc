@@ -130,7 +130,7 @@ TEST(CodecRefusal, DroppedTrailersCountAsWell) {
 
 TEST(CodecRefusal, BoundsInterimResponses) {
   std::string text;
-  for (int i = 0; i <= ResponseCodec::kMaxInterim; ++i) text += "HTTP/1.1 102 Processing\r\n\r\n";
+  for (int i = 0; i <= Http1Codec::kMaxInterim; ++i) text += "HTTP/1.1 102 Processing\r\n\r\n";
   EXPECT_TRUE(read_all_ways(text, "GET", false).ends_with("error:too many interim responses"));
 }
 

@@ -122,7 +122,7 @@ TEST(ResponseCodec, BodyStandsInTheFedMemory) {
   const std::string text =
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
   CodecRecorder recorder;
-  ResponseCodec codec(recorder, {});
+  Http1Codec codec(CodecRole::responses, recorder, {});
   codec.begin("GET");
   EXPECT_EQ(codec.feed(bytes_of(text)).error, "");
   ASSERT_EQ(recorder.spans.size(), 2U);
@@ -141,7 +141,7 @@ TEST(ResponseCodec, BytesAfterTheResponseEndTheConnection) {
   for (std::string_view response : responses) {
     SCOPED_TRACE(std::string(response));
     CodecRecorder recorder;
-    ResponseCodec codec(recorder, {});
+    Http1Codec codec(CodecRole::responses, recorder, {});
     codec.begin("GET");
     const std::string more = std::string(response) + "HTTP/1.1 200 OK\r\n\r\n";
     const auto result = codec.feed(bytes_of(more));
@@ -157,7 +157,7 @@ TEST(ResponseCodec, BytesAfterTheResponseEndTheConnection) {
 
 TEST(ResponseCodec, CarriesOneResponseAfterAnother) {
   CodecRecorder recorder;
-  ResponseCodec codec(recorder, {});
+  Http1Codec codec(CodecRole::responses, recorder, {});
   EXPECT_TRUE(codec.idle());
   EXPECT_EQ(codec.end_of_input().error, "");
   for (int i = 0; i < 3; ++i) {
@@ -177,7 +177,7 @@ TEST(ResponseCodec, CarriesOneResponseAfterAnother) {
 TEST(ResponseCodec, StopsBehindTheHead) {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
   CodecRecorder recorder;
-  ResponseCodec codec(recorder, {});
+  Http1Codec codec(CodecRole::responses, recorder, {});
   recorder.stop_codec = &codec;
   codec.begin("GET");
   EXPECT_EQ(codec.feed(bytes_of(head + "hello")).consumed, head.size());
