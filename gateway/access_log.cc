@@ -85,6 +85,7 @@ std::size_t AccessLog::Format::append(const Entry& entry, std::string_view text)
   writer_.StartObject();
   write_json(writer_, "time", iso_time(entry.time));
   next_text("client");
+  next_text("protocol");
   writer_.Key("stream");
   writer_.Int(entry.stream);
   next_text("method");
@@ -118,6 +119,7 @@ AccessRecord AccessRecord::of(const Exchange& exchange, std::chrono::steady_cloc
   record.time = std::chrono::system_clock::now() -
                 std::chrono::duration_cast<std::chrono::system_clock::duration>(record.total);
   record.client = exchange.origin().peer;
+  record.protocol = exchange.origin().protocol;
   record.stream = exchange.origin().stream_id;
   record.method = request.get(":method");
   record.authority = request.get(":authority");
@@ -157,8 +159,8 @@ AccessLog::~AccessLog() {
 bool AccessLog::record(const AccessRecord& record) {
   if (!enabled_) return true;
   const std::string_view end = record.end.empty() ? std::string_view("complete") : record.end;
-  const std::array<std::string_view, 8> texts = {
-      record.client, record.method, record.authority, record.path, record.cluster, record.endpoint, record.pause,
+  const std::array<std::string_view, 9> texts = {
+      record.client, record.protocol, record.method, record.authority, record.path, record.cluster, record.endpoint, record.pause,
       end};
   std::size_t size = 0;
   Entry entry{.time = record.time,

@@ -25,6 +25,7 @@ struct AccessRecord {
 
   std::chrono::system_clock::time_point time;  // when the request came
   std::string_view client;
+  std::string_view protocol;  // "2", "1.1", "1.0"
   std::int32_t stream = 0;
   std::string_view method;
   std::string_view authority;
@@ -43,7 +44,7 @@ struct AccessRecord {
 
 /// One JSON line an exchange, on stdout or in a file, written by a thread of its own:
 ///
-///   {"time":"2026-11-22T10:00:00.123Z","client":"127.0.0.1","stream":1,"method":"GET","authority":"localhost","path":"/",
+///   {"time":"2026-11-22T10:00:00.123Z","client":"127.0.0.1","protocol":"2","stream":1,"method":"GET","authority":"localhost","path":"/",
 ///    "status":200,"bytes_in":0,"bytes_out":12,"cluster":"app","endpoint":"127.0.0.1:8080","total_ms":1.234,
 ///    "backend_ms":1.001,"paused_ms":0.0,"pause":"","end":"complete"}
 ///
@@ -79,7 +80,7 @@ class AccessLog {
     std::uint64_t bytes_in, bytes_out;
     std::int32_t stream;
     std::int32_t status;
-    std::array<std::uint32_t, 8> lengths;
+    std::array<std::uint32_t, 9> lengths;
   };
   struct Batch {
     std::vector<Entry> entries;

@@ -1,22 +1,25 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "gateway/client_stream.h"
-#include "gateway/h2_connection.h"
-#include "gateway/owned_set.h"
-#include "gateway/worker_parts.h"
-#include "pool/ledger.h"
+#include "gateway/client_protocols.h"
+#include "gateway/exchange.h"
+#include "h2/session.h"
 
 namespace gateway {
+
+class Transport;
+struct WorkerParts;
 
 /// How long a client's connection may take for its parts; zero: for ever.
 struct ClientTimeouts {
   Duration tls_handshake{};    // until TLS is up
-  Duration request_header{};   // for the connection preface, and for any header section that has begun
-  Duration connection_idle{};  // without an open stream
+  Duration request_header{};   // for the first bytes, and for any head that has begun
+  Duration connection_idle{};  // without an exchange
   Duration drain_notice{};     // how long the peer may take to answer the first GOAWAY's PING
   Duration stall{};            // how long its socket may take nothing while others wait for memory
 };
@@ -29,63 +32,49 @@ struct ListenerParts {
   const ClientTimeouts& timeouts;
   std::string local;  // the listener's address
   bool is_admin = false;
+  ClientProtocols protocols{};
 };
 
-/// One client's HTTP/2 connection and its streams. Confined to its worker's thread.
-class ClientConnection final : private h2::SessionEvents, private H2Connection::Owner, private ClientStream::Owner {
+/// A client's connection once it is known what it speaks: H2Client or Http1Client. Owned by its Client.
+/// Confined to its worker's thread.
+class ClientConnection {
  public:
+  /// A request that asked to go on in HTTP/2 (RFC 7540 §3.2).
+  struct Upgrade {
+    std::unique_ptr<Transport> transport;
+    std::vector<std::byte> settings;  // the payload of a SETTINGS frame
+    h2::HeaderList request;
+    std::vector<std::byte> read;  // behind the request, already
+  };
   class Owner {
    public:
-    /// Its handshake is over.
-    virtual void on_client_open() = 0;
-    /// Over; bury it.
-    virtual void on_client_gone(ClientConnection& connection) = 0;
+    /// Over: bury it.
+    virtual void on_connection_gone() = 0;
+    /// Over, and goes on as another one: bury it.
+    virtual void on_upgrade(Upgrade upgrade) = 0;
 
    protected:
     ~Owner() = default;
   };
+  /// Why bytes of a response do not leave.
+  struct SendPauses {
+    bool stream_window_closed = false;
+    bool connection_window_closed = false;
+    bool socket_full = false;
+  };
 
-  ClientConnection(const ListenerParts& parts, std::unique_ptr<Transport> transport, Owner& owner);
-  ~ClientConnection();
+  virtual ~ClientConnection() = default;
 
-  /// GOAWAY; ends when its streams have ended (RFC 9113 §6.8).
-  void drain();
+  /// Tells the client that no more requests are served; ends when those that came have ended.
+  virtual void drain() = 0;
   /// Ends now, whatever is under way.
-  void terminate(std::string_view reason);
+  virtual void terminate(std::string_view reason) = 0;
 
-  /// Which of the connections that its worker accepted it is, from 1.
-  std::uint64_t number() const { return number_; }
-  const H2Connection& connection() const { return connection_; }
-  std::size_t streams() const { return streams_.size(); }
-  const ClientStream& stream(std::size_t i) const { return streams_[i]; }
-
-  std::size_t slot = 0;  // in its owner's set
-
- private:
-  bool admits_request(std::size_t header_bytes) override;
-  void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
-  void on_goaway(const h2::GoAway& goaway) override;
-  void on_settings() override {}
-  void on_wants_write() override { connection_.write_soon(); }
-  void on_connection_open() override;
-  void on_connection_fed() override;
-  void on_connection_end(std::string_view reason) override;
-  void on_stream_over(ClientStream& stream) override;
-  void on_idle();
-  void on_slow();
-  void arm_idle();
-
-  const ListenerParts& parts_;
-  Owner& owner_;
-  std::uint64_t number_;
-  pool::TurnGroup turns_;           // outlives the streams
-  OwnedSet<ClientStream> streams_;
-  Deadline slow_deadline_;  // handshake, preface, header sections
-  Deadline idle_deadline_;  // without a stream; then for the answer to the drain's PING
-  bool is_open_ = false;
-  std::size_t held_ = 0;            // by its streams, as admission reckons
-  pool::Reservation handshake_;     // until it is open
-  H2Connection connection_;  // last: closing its session ends the streams
+  virtual std::size_t exchanges() const = 0;
+  virtual const Exchange& exchange(std::size_t i) const = 0;
+  virtual SendPauses send_pauses(std::size_t i) const = 0;
+  /// What is queued for its socket.
+  virtual const pool::Output& output() const = 0;
 };
 
 }  // namespace gateway

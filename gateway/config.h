@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/client_protocols.h"
 #include "gateway/config_mistake.h"
 #include "gateway/log.h"
 #include "gateway/net/address.h"
@@ -45,6 +46,7 @@ struct ListenerConfig {
   HostPort address;
   Place place;                         // of the address
   std::optional<TlsServerConfig> tls;  // none: cleartext
+  ClientProtocols protocols{};
   std::uint32_t max_concurrent_streams = 256;
 };
 

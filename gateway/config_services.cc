@@ -82,6 +82,22 @@ std::optional<TlsServerConfig> read_server_tls(TableReader& listener) {
   return tls;
 }
 
+void read_protocols(TableReader& table, ClientProtocols& protocols) {
+  std::vector<Text> names;
+  if (!table.strings("protocols", Single::no, names)) return;
+  protocols = {.h2 = false, .http1 = false};
+  for (const Text& name : names) {
+    bool& known = name.value == "h2" ? protocols.h2 : protocols.http1;
+    if ((name.value != "h2" && name.value != "http/1.1") || known) {
+      table.reading().mistakes.error(
+          name.place, fmt::format("listener.protocols has \"{}\"; it may have \"h2\" and \"http/1.1\", each once",
+                                  name.value));
+    }
+    known = true;
+  }
+  if (names.empty()) table.wrong("protocols", "is empty; name \"h2\", \"http/1.1\" or both");
+}
+
 std::optional<TlsClientConfig> read_client_tls(TableReader& cluster) {
   const ConfigNode* node = cluster.table("tls");
   if (node == nullptr) return std::nullopt;
@@ -228,6 +244,7 @@ void read_listeners(TableReader& document, Config& config) {
     ListenerConfig listener;
     read_address(table, listener.text, listener.address, listener.place);
     listener.tls = read_server_tls(table);
+    read_protocols(table, listener.protocols);
     table.integer("max_concurrent_streams", 1, 10'000, listener.max_concurrent_streams);
     table.finish();
     config.listeners.push_back(std::move(listener));

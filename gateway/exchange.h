@@ -52,7 +52,8 @@ struct RequestOrigin {
   std::string peer;         // the client's address, without port; "unix" for a unix socket
   std::string local;        // the listener's address
   bool secure = false;      // TLS in front
-  std::int32_t stream_id = 0;
+  std::int32_t stream_id = 0;     // of HTTP/2; the requests of an HTTP/1.1 connection are counted from 1
+  std::string_view protocol = "2";  // as Via has it; a constant
 };
 
 /// How long an exchange may take; zero: for ever.

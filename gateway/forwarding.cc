@@ -13,8 +13,6 @@ namespace {
 using h2::HeaderField;
 using h2::HeaderList;
 
-constexpr std::string_view kViaRequest = "2 gateway";
-
 /// The fields that Connection names; costs a look at the names' lengths where there is none.
 class Nominated {
  public:
@@ -156,7 +154,7 @@ void add_gathered(Gathered& gathered, const RequestOrigin& origin, std::string_v
     out.add("cookie", gathered.cookies.value(), gathered.cookies_sensitive);
   }
   if (gathered.te_trailers) out.add("te", "trailers");
-  out.add("via", kViaRequest);
+  out.add("via", std::string(origin.protocol).append(" gateway"));
   const std::string_view proto = origin.secure ? "https" : "http";
   if (origin.peer != "unix") gathered.forwarded_for.add(origin.peer, ", ");
   if (!gathered.forwarded_for.empty()) out.add("x-forwarded-for", gathered.forwarded_for.value());
@@ -179,6 +177,30 @@ void add_clean(const HeaderField& field, HeaderList& out) {
 }
 
 }  // namespace
+
+HeaderList client_request(const HeaderList& head, std::string_view local) {
+  const Nominated nominated(head);
+  const auto authority = head.find(":authority");
+  const auto host = head.find("host");
+  HeaderList out;
+  reserve_like(head, local.size(), 2, out);
+  out.add(":method", head.get(":method"));
+  out.add(":scheme", head.get(":scheme"));
+  out.add(":authority",
+          authority ? *authority : host.value_or(local.starts_with("unix:") ? "localhost" : local));
+  out.add(":path", head.get(":path"));
+  bool te_trailers = false;
+  for (const HeaderField field : head) {
+    if (field.name.starts_with(':') || field.name == "host" || is_connection_specific(field.name)) continue;
+    if (field.name == "te") {
+      te_trailers |= list_has(field.value, "trailers");
+    } else if (!nominated.has(field.name)) {
+      out.add(field.name, field.value, field.sensitive);
+    }
+  }
+  if (te_trailers) out.add("te", "trailers");
+  return out;
+}
 
 HeaderList upstream_request(const HeaderList& request, const RequestOrigin& origin) {
   const Nominated nominated(request);

@@ -29,6 +29,11 @@ std::optional<Error> check_request(const h2::HeaderList& request);
 /// :authority, or host where there is none; "" without both.
 std::string_view authority_of(const h2::HeaderList& request);
 
+/// An HTTP/1.1 client's request, as its codec told it, in the form that an HTTP/2 client would have sent it in:
+/// host becomes :authority, the fields of the connection and those that Connection names are gone, te says
+/// "trailers" or nothing. `local`: the listener's address, for a request in HTTP/1.0 without Host.
+h2::HeaderList client_request(const h2::HeaderList& head, std::string_view local);
+
 /// The request to send to a backend. REQUIRES: check_request() found nothing.
 ///
 /// Hop-by-hop fields and those that Connection names are removed, and the rest is copied in order, with these
@@ -36,7 +41,7 @@ std::string_view authority_of(const h2::HeaderList& request);
 /// - host: gone; it has become :authority if that was missing.
 /// - te: only as "trailers".
 /// - cookie: crumbs joined with "; " (RFC 9113 §8.2.3).
-/// - via: "2 gateway" is added behind those that are there (RFC 9110 §7.6.3).
+/// - via: "2 gateway" (or what the client's version is) is added behind those that are there (RFC 9110 §7.6.3).
 /// - x-forwarded-for, forwarded (RFC 7239): our client is appended to what came, which is worth what its
 /// sender is; a
 ///   `forwarded` with an open quote, which would swallow our part, is dropped. A client on a unix socket is

@@ -1,25 +1,13 @@
 #include "gateway/h2_connection.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "gateway/admission.h"
 #include "gateway/stats.h"
-#include "pool/buffer_pool.h"
 
 namespace gateway {
 namespace {
 
 // What a connection queues before it asks the socket, and what it may read or write in one turn: others wait too.
 constexpr std::size_t kOutputBytes = 64 * 1024;
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr std::string_view kRefusal =
-    "HTTP/1.1 505 HTTP Version Not Supported\r\n"
-    "content-type: text/plain; charset=utf-8\r\n"
-    "content-length: 66\r\n"
-    "connection: close\r\n"
-    "\r\n"
-    "505 this port speaks HTTP/2 only, in cleartext by prior knowledge\n";
 constexpr int kReadsATurn = 4;
 constexpr int kWritesATurn = 8;
 constexpr Duration kLinger = std::chrono::seconds(1);
@@ -37,14 +25,13 @@ H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transp
                parts_.stats.count_eviction(kind);
                end(what);
              }),
-      linger_deadline_(parts.loop, [this] { end(last_reason()); }) {
+      linger_deadline_(parts.loop, [this] { end(session_.end_reason()); }) {
   transport_->set_events(this);
 }
 
 H2Connection::~H2Connection() { ended_ = true; }
 
 void H2Connection::write_soon() {
-  if (preface_left_ > 0) return;
   if (!ended_ && !is_blocked_ && transport_->open()) parts_.turn_end.schedule(*this);
 }
 
@@ -58,9 +45,24 @@ void H2Connection::terminate(h2::ErrorCode code, std::string_view reason) {
 void H2Connection::abort(std::string_view reason) { end(reason); }
 
 void H2Connection::on_open() {
-  if (session_.role() == h2::Role::server && !transport_->secure()) preface_left_ = kPreface.size();
   write_soon();
   owner_.on_connection_open();
+}
+
+void H2Connection::start(std::string_view answer) {
+  output_.append(std::as_bytes(std::span(answer)));
+  on_open();
+}
+
+void H2Connection::receive(std::span<const std::byte> bytes) {
+  if (bytes.empty() || ended_) return;
+  feed(bytes);
+  owner_.on_connection_fed();
+  write_soon();
+}
+
+void H2Connection::feed(std::span<const std::byte> bytes) {
+  if (!bytes.empty() && !session_.feed(bytes, parts_.loop.now())) ending_ = true;
 }
 
 void H2Connection::on_open_failed(std::string_view reason) { end(reason); }
@@ -69,9 +71,7 @@ void H2Connection::on_readable() {
   if (ending_) return discard();
   for (int i = 0; i < kReadsATurn && !ended_ && !ending_; ++i) {
     const Transport::Result result = transport_->read(parts_.scratch);
-    const std::span<const std::byte> bytes = parts_.scratch.first(result.bytes);
-    if (!speaks_h2(bytes)) return refuse_http1();
-    if (!bytes.empty() && !session_.feed(bytes, parts_.loop.now())) ending_ = true;
+    feed(parts_.scratch.first(result.bytes));
     if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
       return end(result.status == Transport::Status::closed ? "" : transport_->error());
     }
@@ -82,32 +82,14 @@ void H2Connection::on_readable() {
   write_soon();
 }
 
-bool H2Connection::speaks_h2(std::span<const std::byte> bytes) {
-  if (preface_left_ == 0) return true;
-  const std::string_view expected = kPreface.substr(kPreface.size() - preface_left_, bytes.size());
-  preface_left_ -= expected.size();
-  return std::memcmp(expected.data(), bytes.data(), expected.size()) == 0;
-}
-
-void H2Connection::refuse_http1() {
-  refused_ = ending_ = true;
-  preface_left_ = 0;
-  output_.append(std::as_bytes(std::span(kRefusal)));
-  write_soon();
-}
-
 // A socket that is closed with unread bytes in it is reset, and the peer may lose what was sent last: the end of an answer, the
 // GOAWAY that tells why. So what comes is read and dropped until the peer has closed, for a moment.
 void H2Connection::discard() {
   for (int i = 0; i < kReadsATurn; ++i) {
     const Transport::Result result = transport_->read(parts_.scratch);
     if (result.status == Transport::Status::again) return;
-    if (result.status != Transport::Status::ok) return end(last_reason());
+    if (result.status != Transport::Status::ok) return end(session_.end_reason());
   }
-}
-
-std::string_view H2Connection::last_reason() const {
-  return refused_ ? "the client does not speak h2" : std::string_view(session_.end_reason());
 }
 
 void H2Connection::linger() {
@@ -132,7 +114,7 @@ void H2Connection::at_turn_end() {
 
 // Returns whether there may be more to write.
 bool H2Connection::write_some() {
-  const bool has_more = !refused_ && session_.produce(output_, kOutputBytes);
+  const bool has_more = session_.produce(output_, kOutputBytes);
   if (ended_ || output_.empty()) return false;
   const std::size_t before = output_.bytes();
   const Transport::Result result = transport_->write(output_);

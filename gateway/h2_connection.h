@@ -19,11 +19,9 @@ struct WorkerStats;
 
 /// One HTTP/2 connection, towards a client or a backend: a transport, a session, and the output between them.
 ///
-/// A client on cleartext that does not begin with the preface is answered in HTTP/1.1 that this port speaks h2 only.
 /// It reads into its worker's scratch buffer, so reading never needs a block (rule 2). It writes once at the end of a loop
 /// turn for all that happened in it, and asks the session for more only when the socket took what there was.
-/// A socket that takes next to nothing for `stall` while others wait for blocks is closed (rule 8), and sooner where slow peers hold
-/// most of the blocks.
+/// A socket that takes next to nothing for `stall` while others wait for memory is closed (SocketStall).
 /// Confined to its worker's thread.
 class H2Connection final : private TransportEvents, private TurnEndTask {
  public:
@@ -52,6 +50,12 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
                Duration stall, h2::SessionEvents& events, Owner& owner);
   ~H2Connection();
 
+  /// Over a transport that is open already: as if it had opened now. `answer` leaves before anything of the
+  /// session does. Called once, from the loop.
+  void start(std::string_view answer);
+  /// As if `bytes` had been read from it now. After start().
+  void receive(std::span<const std::byte> bytes);
+
   h2::Session& session() { return session_; }
   const h2::Session& session() const { return session_; }
   const Transport& transport() const { return *transport_; }
@@ -74,10 +78,8 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   void on_open_failed(std::string_view reason) override;
   void at_turn_end() override;
   bool write_some();
-  bool speaks_h2(std::span<const std::byte> bytes);
-  void refuse_http1();
+  void feed(std::span<const std::byte> bytes);
   void discard();
-  std::string_view last_reason() const;
   void linger();
   void end(std::string_view reason);
 
@@ -88,10 +90,8 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   h2::Session session_;
   SocketStall stall_;
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
-  std::size_t preface_left_ = 0;  // bytes of the client's preface (RFC 9113 §3.4) to look for before we speak; cleartext only
   bool is_blocked_ = false;  // the socket took less than there was
   bool ending_ = false;      // the session is over: what is left is to write its last frames
-  bool refused_ = false;     // the client does not speak h2: the session says nothing
   bool ended_ = false;
 };
 

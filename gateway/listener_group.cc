@@ -18,7 +18,7 @@ ListenerGroup::ListenerGroup(const WorkerParts& worker, const Exchange::Parts& e
                              std::function<void()> on_client_gone)
     : worker_(worker),
       plan_(plan),
-      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text, plan_.is_admin},
+      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text, plan_.is_admin, plan_.protocols},
       on_client_gone_(std::move(on_client_gone)),
       look_again_(worker.loop, [this] { resume_if_there_is_room(); }),
       listener_(worker.loop, std::move(socket),
@@ -32,8 +32,8 @@ void ListenerGroup::on_accept(Fd fd, const Address& peer) {
   std::unique_ptr<Transport> transport =
       plan_.tls != nullptr ? make_tls_server_transport(worker_.loop, std::move(fd), ip_text(peer), *plan_.tls)
                            : make_tcp_transport(worker_.loop, std::move(fd), ip_text(peer));
-  ClientConnection& client = clients_.add(std::make_unique<ClientConnection>(
-      parts_, std::move(transport), static_cast<ClientConnection::Owner&>(*this)));
+  Client& client = clients_.add(std::make_unique<Client>(
+      parts_, std::move(transport), static_cast<Client::Owner&>(*this)));
   if (is_draining_) client.drain();
   pause_if_full();
 }
@@ -58,7 +58,7 @@ void ListenerGroup::resume_if_there_is_room() {
   listener_.resume();
 }
 
-void ListenerGroup::on_client_gone(ClientConnection& connection) {
+void ListenerGroup::on_client_gone(Client& connection) {
   worker_.turn_end.bury(clients_.release(connection));
   resume_if_there_is_room();
   on_client_gone_();

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/client_connection.h"
+#include "gateway/client.h"
 #include "gateway/net/listener.h"
 #include "gateway/owned_set.h"
 #include "gateway/worker_parts.h"
@@ -15,13 +15,14 @@ namespace gateway {
 class TlsServerContext;
 
 /// One listener on one worker: what it accepted. It accepts while there is memory for another connection (Admission). Confined to its worker's thread.
-class ListenerGroup final : private ClientConnection::Owner {
+class ListenerGroup final : private Client::Owner {
  public:
   struct Plan {
     std::string name;  // "https", "h2c", "admin"
     TlsServerContext* tls;
     h2::SessionLimits limits;
     bool is_admin;
+    ClientProtocols protocols{};
   };
 
   ListenerGroup(const WorkerParts& worker, const Exchange::Parts& exchange, const ClientTimeouts& timeouts,
@@ -34,7 +35,7 @@ class ListenerGroup final : private ClientConnection::Owner {
   void terminate(std::string_view reason);
   bool empty() const { return clients_.empty(); }
   std::size_t clients() const { return clients_.size(); }
-  const ClientConnection& client(std::size_t i) const { return clients_[i]; }
+  const Client& client(std::size_t i) const { return clients_[i]; }
 
  private:
   void on_accept(Fd fd, const Address& peer);
@@ -42,13 +43,13 @@ class ListenerGroup final : private ClientConnection::Owner {
   void pause_if_full();
   void resume_if_there_is_room();
   void on_client_open() override { resume_if_there_is_room(); }
-  void on_client_gone(ClientConnection& connection) override;
+  void on_client_gone(Client& connection) override;
 
   const WorkerParts& worker_;
   const Plan plan_;
   const ListenerParts parts_;
   const std::function<void()> on_client_gone_;
-  OwnedSet<ClientConnection> clients_;
+  OwnedSet<Client> clients_;
   bool is_draining_ = false;
   bool is_paused_ = false;      // for lack of memory: clients wait in the kernel's queue
   Deadline look_again_;         // while it is paused

@@ -131,9 +131,12 @@ void Server::make_workers() {
 
 std::optional<std::string> Server::open_listeners() {
   for (const ListenerConfig& listener : config_.listeners) {
-    ListenerGroup::Plan plan{"h2c", nullptr, session_limits(listener.max_concurrent_streams), false};
+    ListenerGroup::Plan plan{"h2c", nullptr, session_limits(listener.max_concurrent_streams), false,
+                             listener.protocols};
     if (listener.tls) {
-      TlsServerContext::Options options{.key_pairs = {}, .alpn = {"h2"}, .require_alpn = true};
+      TlsServerContext::Options options{.key_pairs = {}, .alpn = {}, .require_alpn = !plan.protocols.http1};
+      if (plan.protocols.h2) options.alpn.emplace_back("h2");
+      if (plan.protocols.http1) options.alpn.insert(options.alpn.end(), {"http/1.1", "http/1.0"});
       for (const KeyPairConfig& pair : listener.tls->pairs) options.key_pairs.push_back({pair.certificate, pair.key});
       std::string why;
       tls_.push_back(TlsServerContext::make(options, why));

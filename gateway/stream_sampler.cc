@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "h2/session.h"
 
 namespace gateway {
 namespace {
@@ -13,8 +12,9 @@ namespace {
 constexpr std::size_t kPathBytes = 64;
 
 struct Found {
-  const ClientConnection* connection;
-  const ClientStream* stream;
+  const Client* client;
+  std::size_t index;  // of the exchange on its connection
+  const Exchange* exchange;
   std::size_t blocks;
   std::size_t bytes;
 };
@@ -24,7 +24,7 @@ std::size_t bytes_of(const pool::Pipe& pipe) {
 }
 
 bool before(const Found& a, const Found& b) {
-  const auto age = [](const Found& found) { return found.stream->exchange().started(); };
+  const auto age = [](const Found& found) { return found.exchange->started(); };
   return std::tuple(b.blocks, b.bytes, age(a)) < std::tuple(a.blocks, a.bytes, age(b));
 }
 
@@ -64,24 +64,23 @@ StreamInfo::Side request_side(const Exchange& exchange, Time now) {
   return info;
 }
 
-StreamInfo::Side response_side(const Exchange& exchange, const h2::Stream* stream,
-                               const H2Connection& connection, Time now) {
+StreamInfo::Side response_side(const Exchange& exchange, const ClientConnection::SendPauses& pauses, Time now) {
   const pool::Pipe& pipe = exchange.response_body();
   StreamInfo::Side info = side(pipe);
   if (is_open(pipe) && pipe.blocks() > 0 && pipe.readable() == 0) add(info.pause, "backend_silent");
-  if (pipe.readable() > 0 && stream != nullptr) {
-    if (stream->send_window() == 0) add(info.pause, "client_window_closed");
-    if (connection.session().send_window() == 0) add(info.pause, "connection_window_closed");
-    if (connection.blocked()) add(info.pause, "socket_full");
+  if (pipe.readable() > 0) {
+    if (pauses.stream_window_closed) add(info.pause, "client_window_closed");
+    if (pauses.connection_window_closed) add(info.pause, "connection_window_closed");
+    if (pauses.socket_full) add(info.pause, "socket_full");
   }
   set_time(info, exchange.response_meter(), now);
   return info;
 }
 
 StreamInfo describe(const Found& found, std::size_t worker, Time now) {
-  const Exchange& exchange = found.stream->exchange();
-  const H2Connection& connection = found.connection->connection();
-  return {.connection = fmt::format("{}-{}", worker, found.connection->number()),
+  const Exchange& exchange = *found.exchange;
+  const ClientConnection& connection = *found.client->connection();
+  return {.connection = fmt::format("{}-{}", worker, found.client->number()),
           .client = exchange.origin().peer,
           .stream = exchange.origin().stream_id,
           .cluster = std::string(exchange.cluster()),
@@ -90,7 +89,7 @@ StreamInfo describe(const Found& found, std::size_t worker, Time now) {
           .path = std::string(exchange.request().get(":path").substr(0, kPathBytes)),
           .state = to_string(exchange.state()),
           .request = request_side(exchange, now),
-          .response = response_side(exchange, found.stream->stream(), connection, now),
+          .response = response_side(exchange, connection.send_pauses(found.index), now),
           .age = now - exchange.started(),
           .connection_blocks = connection.output().blocks(),
           .connection_bytes = connection.output().bytes()};
@@ -103,11 +102,10 @@ StreamSample sample_streams(std::span<const std::unique_ptr<ListenerGroup>> grou
   std::vector<Found> all;
   for (const auto& group : groups) {
     for (std::size_t c = 0; c < group->clients(); ++c) {
-      const ClientConnection& connection = group->client(c);
-      for (std::size_t s = 0; s < connection.streams(); ++s) {
-        const ClientStream& stream = connection.stream(s);
-        const Exchange& exchange = stream.exchange();
-        all.push_back({&connection, &stream,
+      const ClientConnection* connection = group->client(c).connection();
+      for (std::size_t i = 0; connection != nullptr && i < connection->exchanges(); ++i) {
+        const Exchange& exchange = connection->exchange(i);
+        all.push_back({&group->client(c), i, &exchange,
                        exchange.request_body().blocks() + exchange.response_body().blocks(),
                        bytes_of(exchange.request_body()) + bytes_of(exchange.response_body())});
       }

@@ -91,6 +91,9 @@ class Session {
   /// the output is written the connection is to be closed.
   bool done() const;
 
+  /// Server: a request without a body came in HTTP/1.1 and asked to go on in HTTP/2; it becomes stream 1 (RFC
+  /// 7540 §3.2). `settings`: the payload of its HTTP2-Settings. False if that is malformed. Called before feed().
+  bool upgrade(std::span<const std::byte> settings, HeaderList&& request);
   /// Client: opens a stream with a request. `body` null ends the stream with these headers; `response_body`
   /// is where the response's body goes. Null when no stream can be opened (see can_open()). The stream has
   /// events set.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "gateway/exchange.h"
+#include "gateway/http1/field_syntax.h"
 
 namespace gateway {
 namespace {
@@ -35,6 +36,11 @@ void Applet::start(Exchange& exchange) {
   if (exchange.request_has_body()) {
     exchange.request_body().set_consumer(this);
     exchange.request_body().accept();
+    if (equals_ignoring_case(exchange.request().get("expect"), "100-continue")) {
+      h2::HeaderList go_on;
+      go_on.add(":status", "100");
+      exchange.interim(std::move(go_on));
+    }
     if (exchange.request_body().readable() > 0 || exchange.request_body().end() != pool::Pipe::End::open) {
       turn_end_.schedule(*this);
     }

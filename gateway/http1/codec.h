@@ -101,6 +101,8 @@ class Http1Codec {
   std::size_t head_bytes() const { return section_.bytes(); }
   /// The last head's version is 1.1, not 1.0. Valid from on_head on.
   bool http_1_1() const { return head_.http_1_1; }
+  /// By the last head the connection may carry another message. Valid from on_head on.
+  bool keep_alive() const { return head_.keep_alive; }
 
  private:
   struct Parser;  // llhttp's state and callbacks

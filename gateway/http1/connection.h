@@ -1,122 +1,161 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <span>
 #include <string_view>
+#include <vector>
 
-#include "gateway/error.h"
 #include "gateway/http1/codec.h"
-#include "gateway/http1/request_writer.h"
-#include "gateway/net/event_loop.h"
+#include "gateway/http1/message_writer.h"
 #include "gateway/net/transport.h"
 #include "gateway/socket_stall.h"
 #include "gateway/turn_end.h"
-#include "gateway/upstream/endpoint.h"
 #include "pool/output.h"
 #include "pool/pipe.h"
 
 namespace gateway {
 
-class Exchange;
+struct WorkerParts;
 
-/// One HTTP/1.1 connection to a backend. It carries one exchange at a time: writes the request straight from
-/// the blocks of its pipe, and reads the response straight into those of the other.
+/// One HTTP/1.1 connection, towards a client or a backend: a transport, a codec, and the output between them.
+/// One message at a time each way: what comes is read straight into the blocks of its body's pipe, what goes
+/// is written straight from those of the other.
 ///
-///   connecting ──▶ idle ⇄ carrying ──▶ over
+///   socket ─▶ place: a pipe, or scratch ─▶ codec ─▶ Owner        pipe ─▶ Output ─▶ socket
 ///
-/// It reads only when the response's pipe has room, so the socket is the backend's window. The first bytes,
-/// with the head in them, have the stream's doorbell for a place when no block is free. Confined to its
-/// worker's thread.
+/// While the pipe has no room nothing is read, so the socket is the peer's window. Bytes that came with a
+/// request's head, or before the last one was answered, are held until they have a place: at most kAhead.
+/// It writes once at the end of a loop turn. What a message means, and how long it may take, is its owner's
+/// to say. Confined to its worker's thread.
 class Http1Connection final : private TransportEvents,
                               private TurnEndTask,
                               private CodecEvents,
                               private pool::PipeProducer {
  public:
+  /// What it reads at once from a client, and so the most that it holds of what has no place yet.
+  static constexpr std::size_t kAhead = 16 * 1024;
+
+  /// A client's or a backend's side of it. Each call may lead to end(), but not to the destructor.
   class Owner {
    public:
-    /// Open, or free again: may carry an exchange.
-    virtual void on_connection_idle(Http1Connection& connection) = 0;
-    /// Over; bury it. `open_failure` says why it could not be opened, null if it was open.
-    virtual void on_connection_end(Http1Connection& connection, const Error* open_failure) = 0;
+    virtual void on_connection_open() = 0;
+    virtual void on_connection_failed(std::string_view reason) = 0;  // could not be opened
+    /// As CodecEvents. Before it returns from a head with a body, receive() says where that goes.
+    virtual void on_head(h2::HeaderList&& head, bool has_body) = 0;
+    virtual void on_interim(h2::HeaderList&& head) = 0;
+    virtual void on_trailers(h2::HeaderList&& trailers) = 0;
+    /// Bytes were read, and what they say was told; the message goes on.
+    virtual void on_read() = 0;
+    /// The message that came is whole. `keep_alive`: another may follow.
+    virtual void on_received(bool keep_alive) = 0;
+    /// No more can be read. `status`: that of Http1Codec::Result, where what came is malformed; 0: the peer
+    /// has closed (`reason` is "" if nothing was under way), or the socket failed.
+    virtual void on_broken(int status, std::string_view reason) = 0;
+    /// Of the message that is being sent, at its end; null: none.
+    virtual const h2::HeaderList* trailers() = 0;
+    /// All of it is queued for the socket.
+    virtual void on_sent() = 0;
+    /// The socket has taken all there was.
+    virtual void on_written() = 0;
+    /// The message cannot be sent to its end: its body breaks its length.
+    virtual void on_unsendable(std::string_view reason) = 0;
+    /// The peer takes next to nothing of what is queued while others wait for memory (SocketStall, counted).
+    virtual void on_stuck(std::string_view reason) = 0;
+    /// The peer takes no more; what it sent before may still be read.
+    virtual void on_write_failed() = 0;
 
    protected:
     ~Owner() = default;
   };
-  class User {
-   public:
-    /// The exchange is over as far as the connection is concerned, or has failed: the connection is another's
-    /// now.
-    virtual void on_connection_done() = 0;
 
-   protected:
-    ~User() = default;
-  };
+  /// `stall`: how long the socket may take nothing while others wait for memory.
+  Http1Connection(const WorkerParts& worker, std::unique_ptr<Transport> transport, CodecRole role,
+                  const CodecLimits& limits, Duration stall, Owner& owner);
 
-  Http1Connection(const WorkerParts& worker, std::unique_ptr<Transport> transport,
-                  const EndpointLimits& limits, std::string_view endpoint, Owner& owner);
+  /// The next message may come: a request, or the response to a request with `method`.
+  void expect(std::string_view method = {});
+  /// Where the body goes that comes. Null: nowhere yet, or no more.
+  void receive(pool::Pipe* body);
+  /// Queues a head and, as `message` frames it, the body that comes through `body`.
+  void send(std::string_view head, const WrittenHead& message, pool::Pipe* body);
+  /// Queues bytes that are no part of a message with a body.
+  void send(std::string_view bytes);
+  /// Lets go of both pipes.
+  void release();
+  /// Ends our direction when all is written; what still comes is read and dropped.
+  void finish();
+  /// Over: nothing is called after it. The owner buries it.
+  void end();
 
-  /// Sends the exchange's request. REQUIRES: idle, on_connection_idle was called.
-  void carry(Exchange& exchange, User& user);
-  /// The exchange is gone: the connection ends, since what is under way on it cannot be taken back.
-  void abandon();
-  bool was_used() const { return was_used_; }
-
-  std::size_t slot = 0;  // in its owner's set
+  const Http1Codec& codec() const { return codec_; }
+  const Transport& transport() const { return *transport_; }
+  const pool::Output& output() const { return output_; }
+  bool ended() const { return ended_; }
+  bool blocked() const { return is_blocked_; }
+  /// All of what was sent last is queued.
+  bool sent() const { return !sending_; }
+  /// What is held.
+  bool holds_bytes() const { return !held_.empty(); }
+  /// Gives both out of a connection that is to end, for another protocol.
+  std::unique_ptr<Transport> take_transport() { return std::move(transport_); }
+  std::vector<std::byte> take_held() { return std::move(held_); }
+  /// As if `bytes` had been read now.
+  void hold(std::span<const std::byte> bytes);
 
  private:
+  struct BodySource final : pool::PipeConsumer {
+    explicit BodySource(Http1Connection& c) : connection(c) {}
+    void on_readable() override { connection.write_soon(); }
+    Http1Connection& connection;
+  };
+
   void on_open() override;
   void on_readable() override;
   void on_writable() override;
   void on_open_failed(std::string_view reason) override;
   void at_turn_end() override;
-
   void on_head(h2::HeaderList&& head, bool has_body) override;
-  void on_interim(h2::HeaderList&& head) override;
+  void on_interim(h2::HeaderList&& head) override { owner_.on_interim(std::move(head)); }
   void on_body(std::span<const std::byte> bytes) override;
-  void on_trailers(h2::HeaderList&& trailers) override;
+  void on_trailers(h2::HeaderList&& trailers) override { owner_.on_trailers(std::move(trailers)); }
   void on_complete(bool keep_alive) override;
+  void on_room() override;
 
-  void on_room() override;  // of the response's pipe
+  bool is_client() const { return role_ == CodecRole::requests; }
+  bool has_pipe() const;
+  std::span<std::byte> place();
   bool read_some();
-  bool take_result(const Http1Codec::Result& result);
-  void write_request();
+  bool feed_held();
+  bool take(std::span<const std::byte> bytes);
+  void discard();
+  void end_of_input(Transport::Status status);
   void write_soon();
-  void complete();
-  void detach();
-  void fail(std::string reason, bool retry_safe);
-  void fail(const Error& error);
-  void on_stall(Eviction kind, std::string_view what);
-  void on_deadline();
-  void end(const Error* open_failure);
-
-  struct RequestReader final : pool::PipeConsumer {
-    explicit RequestReader(Http1Connection& c) : connection(c) {}
-    void on_readable() override { connection.write_soon(); }
-    Http1Connection& connection;
-  };
+  void on_stall(Eviction kind, std::string_view reason);
+  void pump();
+  void flush();
 
   const WorkerParts& worker_;
-  const EndpointLimits& limits_;
-  const std::string endpoint_;
+  const CodecRole role_;
   Owner& owner_;
   std::unique_ptr<Transport> transport_;
   Http1Codec codec_;
   pool::Output output_;
   SocketStall stall_;
-  Deadline deadline_;  // to be open; then, while idle, to be used
-  RequestReader request_reader_{*this};
-  Exchange* exchange_ = nullptr;
-  User* user_ = nullptr;
-  WrittenHead request_;          // how the body that is being sent ends
-  std::uint64_t body_left_ = 0;  // bytes of a sized body that are still to come
-  bool request_sent_ = false;    // all of it is queued in output_
-  bool response_done_ = false;
-  bool keep_alive_ = false;
-  bool was_used_ = false;      // has carried an exchange
-  bool is_blocked_ = false;    // the socket took less than there was
-  bool write_failed_ = false;  // the backend takes no more; it may have answered
-  bool is_open_ = false;
+  BodySource source_{*this};
+  pool::Pipe* incoming_ = nullptr;  // the body that comes
+  pool::Pipe* outgoing_ = nullptr;  // the body that goes
+  std::vector<std::byte> held_;
+  WrittenHead message_;          // how the body that goes ends
+  std::uint64_t body_left_ = 0;  // bytes of a sized body that are still to go
+  bool sending_ = false;
+  bool received_ = false;    // a message has become whole in the codec's call
+  bool keep_alive_ = false;  // what it says of the connection
+  bool is_blocked_ = false;  // the socket took less than there was
+  bool write_failed_ = false;
+  bool malformed_ = false;  // what comes is not understood any more
+  bool finishing_ = false;
   bool ended_ = false;
 };
 

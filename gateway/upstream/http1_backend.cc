@@ -39,7 +39,7 @@ std::unique_ptr<Backend> Http1Endpoint::make_backend() { return std::make_unique
 
 void Http1Endpoint::serve(Http1Backend& backend) {
   if (!idle_.empty()) {
-    Http1Connection* connection = idle_.back();
+    Http1Upstream* connection = idle_.back();
     idle_.pop_back();
     backend.connection_ = connection;
     connection->carry(*backend.exchange_, backend);
@@ -64,8 +64,8 @@ void Http1Endpoint::dial() {
   ++dialing_;
   worker_.stats.upstream_connections_opened.add();
   worker_.stats.upstream_connections_open.add();
-  connections_.add(std::make_unique<Http1Connection>(worker_, std::move(transport), limits_, name(),
-                                                     static_cast<Http1Connection::Owner&>(*this)));
+  connections_.add(std::make_unique<Http1Upstream>(worker_, std::move(transport), limits_, name(),
+                                                     static_cast<Http1Upstream::Owner&>(*this)));
 }
 
 void Http1Endpoint::fail_first(const Error& error) {
@@ -73,14 +73,14 @@ void Http1Endpoint::fail_first(const Error& error) {
   waiting_.pop().exchange_->fail(error);
 }
 
-void Http1Endpoint::on_connection_idle(Http1Connection& connection) {
+void Http1Endpoint::on_upstream_idle(Http1Upstream& connection) {
   on_connected();
   if (!connection.was_used()) --dialing_;
   idle_.push_back(&connection);
   if (!waiting_.empty()) serve(waiting_.pop());
 }
 
-void Http1Endpoint::on_connection_end(Http1Connection& connection, const Error* open_failure) {
+void Http1Endpoint::on_upstream_end(Http1Upstream& connection, const Error* open_failure) {
   worker_.stats.upstream_connections_open.sub();
   std::erase(idle_, &connection);
   worker_.turn_end.bury(connections_.release(connection));

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/http1/connection.h"
+#include "gateway/upstream/http1_upstream.h"
 #include "gateway/owned_set.h"
 #include "gateway/upstream/endpoint.h"
 #include "gateway/upstream/fair_queue.h"
@@ -15,7 +15,7 @@ class Http1Backend;
 
 /// An endpoint that speaks HTTP/1.1: a keep-alive pool of connections, each for one exchange at a time. The connection that was used last
 /// is used next, so that the others can end.
-class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
+class Http1Endpoint final : public Endpoint, private Http1Upstream::Owner {
  public:
   Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health);
   ~Http1Endpoint() override;
@@ -30,17 +30,17 @@ class Http1Endpoint final : public Endpoint, private Http1Connection::Owner {
   void dial();
   void on_may_dial() override { dial_if_needed(); }
   void fail_first(const Error& error);
-  void on_connection_idle(Http1Connection& connection) override;
-  void on_connection_end(Http1Connection& connection, const Error* open_failure) override;
+  void on_upstream_idle(Http1Upstream& connection) override;
+  void on_upstream_end(Http1Upstream& connection, const Error* open_failure) override;
 
-  OwnedSet<Http1Connection> connections_;
-  std::vector<Http1Connection*> idle_;
+  OwnedSet<Http1Upstream> connections_;
+  std::vector<Http1Upstream*> idle_;
   FairQueue<Http1Backend> waiting_;
   std::size_t dialing_ = 0;
 };
 
 /// An exchange on an HTTP/1.1 connection of its endpoint, or waiting for one.
-class Http1Backend final : public Backend, public Http1Connection::User {
+class Http1Backend final : public Backend, public Http1Upstream::User {
  public:
   explicit Http1Backend(Http1Endpoint& endpoint) : endpoint_(endpoint), active_(endpoint) {}
   void start(Exchange& exchange) override;
@@ -55,7 +55,7 @@ class Http1Backend final : public Backend, public Http1Connection::User {
   Http1Endpoint& endpoint_;
   const Active active_;
   Exchange* exchange_ = nullptr;
-  Http1Connection* connection_ = nullptr;
+  Http1Upstream* connection_ = nullptr;
 };
 
 }  // namespace gateway

@@ -48,6 +48,7 @@ class AccessLogTest : public testing::Test {
   Log log{LogLevel::error};
   AccessRecord record{.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(1795341600007)),
                       .client = "192.0.2.7",
+                      .protocol = "1.1",
                       .stream = 3,
                       .method = "GET",
                       .authority = "example.org",
@@ -72,7 +73,7 @@ TEST_F(AccessLogTest, LineHasEveryFieldInOrder) {
   }
   EXPECT_EQ(
       text(path),
-      "{\"time\":\"2026-11-22T10:00:00.007Z\",\"client\":\"192.0.2.7\",\"stream\":3,\"method\":\"GET\","
+      "{\"time\":\"2026-11-22T10:00:00.007Z\",\"client\":\"192.0.2.7\",\"protocol\":\"1.1\",\"stream\":3,\"method\":\"GET\","
       "\"authority\":\"example.org\",\"path\":\"/a?b\",\"status\":200,\"bytes_in\":5,"
       "\"bytes_out\":1099511627776,\"cluster\":\"app\",\"endpoint\":\"127.0.0.1:8080\",\"total_ms\":12.345,"
       "\"backend_ms\":1.001,\"paused_ms\":0.0,\"pause\":\"\",\"end\":\"complete\"}\n");

@@ -14,8 +14,8 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3
 END_STREAM, END_HEADERS = 1, 4
 
 
-@pytest.mark.parametrize("alpn", [["http/1.1"], ["h3", "spdy/3"], []])
-def test_tls_without_h2_gets_an_alert(gateway, certificates, alpn):
+@pytest.mark.parametrize("alpn", [["h3", "spdy/3"], ["h3"]])
+def test_tls_without_a_protocol_that_is_served_gets_an_alert(gateway, certificates, alpn):
     with gateway(DEMO) as house:
         with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
             sock = connect_tls(house.https, certificates, alpn)
@@ -42,16 +42,6 @@ def test_a_client_that_takes_either_gets_the_cheaper_aes_128(gateway, certificat
         with context.wrap_socket(connect(house.https), server_hostname="localhost") as sock:
             name = sock.cipher()[0]
             assert "AES_128_GCM" in name.replace("AES128-GCM", "AES_128_GCM"), name
-
-
-@pytest.mark.parametrize("request_line", ["GET / HTTP/1.1", "POST /x HTTP/1.0", "OPTIONS * HTTP/1.1", "PUT / HTTP/1.1"])
-def test_http_1_1_on_the_cleartext_listener_is_told_what_the_port_speaks(gateway, request_line):
-    with gateway(DEMO) as house:
-        sock = connect(house.h2c)
-        sock.sendall(f"{request_line}\r\nHost: localhost\r\n\r\n".encode())
-        told = read_all(sock)
-        assert told.startswith(b"HTTP/1.1 505 ") and b"HTTP/2" in told
-        sock.close()
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, b"\0" * 100,

@@ -1,7 +1,9 @@
-#include "gateway/http1/request_writer.h"
+#include "gateway/http1/message_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "gateway/http1/field_syntax.h"
 
@@ -10,6 +12,55 @@ namespace {
 
 using h2::HeaderField;
 using h2::HeaderList;
+
+// Sorted. A status that is not here has no reason phrase, which nobody may look at (RFC 9112 §4).
+constexpr std::pair<std::string_view, std::string_view> kPhrases[] = {
+    {"100", "Continue"},
+    {"101", "Switching Protocols"},
+    {"102", "Processing"},
+    {"103", "Early Hints"},
+    {"200", "OK"},
+    {"201", "Created"},
+    {"202", "Accepted"},
+    {"204", "No Content"},
+    {"206", "Partial Content"},
+    {"301", "Moved Permanently"},
+    {"302", "Found"},
+    {"303", "See Other"},
+    {"304", "Not Modified"},
+    {"307", "Temporary Redirect"},
+    {"308", "Permanent Redirect"},
+    {"400", "Bad Request"},
+    {"401", "Unauthorized"},
+    {"403", "Forbidden"},
+    {"404", "Not Found"},
+    {"405", "Method Not Allowed"},
+    {"408", "Request Timeout"},
+    {"409", "Conflict"},
+    {"410", "Gone"},
+    {"412", "Precondition Failed"},
+    {"413", "Content Too Large"},
+    {"415", "Unsupported Media Type"},
+    {"416", "Range Not Satisfiable"},
+    {"417", "Expectation Failed"},
+    {"422", "Unprocessable Content"},
+    {"426", "Upgrade Required"},
+    {"429", "Too Many Requests"},
+    {"431", "Request Header Fields Too Large"},
+    {"500", "Internal Server Error"},
+    {"501", "Not Implemented"},
+    {"502", "Bad Gateway"},
+    {"503", "Service Unavailable"},
+    {"504", "Gateway Timeout"},
+    {"505", "HTTP Version Not Supported"},
+};
+static_assert(std::ranges::is_sorted(kPhrases));
+
+std::string_view phrase_of(std::string_view status) {
+  const auto found =
+      std::ranges::lower_bound(kPhrases, status, {}, [](const auto& row) { return row.first; });
+  return found != std::end(kPhrases) && found->first == status ? found->second : std::string_view();
+}
 
 struct RequestLine {
   std::string_view method;
@@ -69,11 +120,12 @@ bool expects_body(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-WrittenHead decide_framing(const Fields& fields, bool has_body) {
+/// `bodyless`: a Content-Length tells of a body that is not sent.
+WrittenHead decide_framing(const Fields& fields, bool has_body, bool bodyless) {
   if (!fields.error.empty()) return {.error = fields.error};
   if (has_body && !fields.content_length) return {.framing = Framing::chunked};
   if (has_body) return {.framing = Framing::sized, .content_length = *fields.content_length};
-  if (fields.content_length.value_or(0) != 0) return {.error = "Content-Length without a body"};
+  if (fields.content_length.value_or(0) != 0 && !bodyless) return {.error = "Content-Length without a body"};
   return {};
 }
 
@@ -87,7 +139,7 @@ WrittenHead write_request_head(const HeaderList& request, bool has_body, std::st
   out.append(line.method).append(" ").append(line.path).append(" HTTP/1.1\r\n");
   append_field(out, "host", line.authority);
   const Fields fields = append_fields(request, out);
-  const WrittenHead head = decide_framing(fields, has_body);
+  const WrittenHead head = decide_framing(fields, has_body, false);
   if (!head.error.empty()) {
     out.resize(begin);
     return head;
@@ -97,6 +149,38 @@ WrittenHead write_request_head(const HeaderList& request, bool has_body, std::st
     append_field(out, "transfer-encoding", "chunked");
   } else if (head.framing == Framing::sized || fields.content_length || expects_body(line.method)) {
     append_field(out, "content-length", std::to_string(head.content_length));
+  }
+  out.append("\r\n");
+  return head;
+}
+
+WrittenHead write_response_head(const HeaderList& response, bool has_body, const ResponseTo& to,
+                                std::string& out) {
+  const std::size_t begin = out.size();
+  const std::string_view status = response.get(":status");
+  out.reserve(begin + response.bytes() + 64);
+  out.append("HTTP/1.1 ").append(status).append(" ").append(phrase_of(status)).append("\r\n");
+  const Fields fields = append_fields(response, out);
+  const bool interim = status.starts_with('1');
+  const bool bodyless = interim || to.method == "HEAD" || status == "204" || status == "304";
+  WrittenHead head = decide_framing(fields, has_body && !bodyless, bodyless);
+  if (!head.error.empty()) {
+    out.resize(begin);
+    return head;
+  }
+  if (head.framing == Framing::chunked && !to.http_1_1) head.framing = Framing::until_close;
+  head.keep_alive = to.keep_alive && head.framing != Framing::until_close;
+  if (head.framing == Framing::chunked) {
+    append_field(out, "transfer-encoding", "chunked");
+  } else if (fields.content_length && !interim && status != "204") {
+    append_field(out, "content-length", std::to_string(*fields.content_length));
+  } else if (head.framing == Framing::none && !bodyless) {
+    append_field(out, "content-length", "0");
+  }
+  if (!interim && !head.keep_alive) {
+    append_field(out, "connection", "close");
+  } else if (!interim && !to.http_1_1) {
+    append_field(out, "connection", "keep-alive");
   }
   out.append("\r\n");
   return head;

@@ -11,12 +11,13 @@
 
 namespace gateway {
 
-/// How the end of a request's body is told (RFC 9112 §6).
-enum class Framing : std::uint8_t { none, sized, chunked };
+/// How the end of a body is told (RFC 9112 §6).
+enum class Framing : std::uint8_t { none, sized, chunked, until_close };
 
 struct WrittenHead {
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;  // of a sized body
+  bool keep_alive = true;            // of a response: another may follow on the connection
   std::string_view error{};          // why nothing was written, in words; "" if it was
 };
 
@@ -31,6 +32,20 @@ struct WrittenHead {
 /// and Host are not copied.
 [[nodiscard]] WrittenHead write_request_head(const h2::HeaderList& request, bool has_body, std::string& out);
 
+/// To whom a response goes.
+struct ResponseTo {
+  std::string_view method;  // of the request
+  bool http_1_1 = true;     // its version; else 1.0
+  bool keep_alive = true;   // both sides would go on
+};
+
+/// Appends the head of a response in HTTP/1.1, final or interim, as write_request_head() does of a request. A
+/// body with a Content-Length keeps it; another one is chunked, or ends with the connection where the client
+/// speaks HTTP/1.0. Without a body there is "Content-Length: 0" where it would have one (not for HEAD, 204,
+/// 304). Connection says "close", or "keep-alive" to HTTP/1.0.
+[[nodiscard]] WrittenHead write_response_head(const h2::HeaderList& response, bool has_body,
+                                              const ResponseTo& to, std::string& out);
+
 /// What stands before the bytes of a chunk; kChunkEnd follows them. Fits in front of a slice in pool::Output.
 class ChunkHeader {
  public:
@@ -44,7 +59,7 @@ class ChunkHeader {
 };
 inline constexpr std::string_view kChunkEnd = "\r\n";
 
-/// Appends the last chunk, with the trailers that may be sent (null: none), which ends the request. Trailers
+/// Appends the last chunk, with the trailers that may be sent (null: none), which ends the message. Trailers
 /// that may not be, or have bytes that may not stand there, are left out.
 void write_last_chunk(const h2::HeaderList* trailers, std::string& out);
 

@@ -1,4 +1,4 @@
-#include "gateway/http1/request_writer.h"
+#include "gateway/http1/message_writer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,188 @@
+#include "gateway/upstream/http1_upstream.h"
+
+#include <fmt/core.h>
+
+#include <cassert>
+#include <utility>
+
+#include "gateway/exchange.h"
+#include "gateway/forwarding.h"
+#include "gateway/stats.h"
+#include "gateway/worker_parts.h"
+
+namespace gateway {
+
+Http1Upstream::Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport,
+                             const EndpointLimits& limits, std::string_view endpoint, Owner& owner)
+    : worker_(worker),
+      limits_(limits),
+      endpoint_(endpoint),
+      owner_(owner),
+      deadline_(worker.loop, [this] { on_deadline(); }),
+      connection_(worker, std::move(transport), CodecRole::responses,
+                  {limits.session.max_header_bytes, limits.session.max_header_fields}, limits.stall, *this) {
+  deadline_.set(limits_.connect);
+}
+
+void Http1Upstream::carry(Exchange& exchange, User& user) {
+  assert(is_open_ && exchange_ == nullptr);
+  deadline_.clear();
+  std::string head;
+  const WrittenHead message = write_request_head(upstream_request(exchange.request(), exchange.origin()),
+                                                 exchange.request_has_body(), head);
+  if (!message.error.empty()) {
+    const Error error{.source = ErrorSource::client, .status = 400, .reason = std::string(message.error)};
+    user.on_connection_done();
+    owner_.on_upstream_idle(*this);
+    return exchange.fail(error);
+  }
+  exchange_ = &exchange;
+  user_ = &user;
+  response_done_ = keep_alive_ = false;
+  exchange.sent();
+  connection_.receive(&exchange.response_body());
+  connection_.expect(exchange.request().get(":method"));
+  connection_.send(head, message, &exchange.request_body());
+}
+
+void Http1Upstream::abandon() {
+  detach();
+  end(nullptr);
+}
+
+// ---- The connection ----
+
+void Http1Upstream::on_connection_open() {
+  is_open_ = true;
+  const std::string_view alpn = connection_.transport().alpn();
+  if (!alpn.empty() && alpn != "http/1.1") {
+    return on_connection_failed("the backend does not speak HTTP/1.1");
+  }
+  deadline_.set(limits_.connection_idle);
+  owner_.on_upstream_idle(*this);
+}
+
+void Http1Upstream::on_connection_failed(std::string_view reason) {
+  const Error error{.source = ErrorSource::endpoint,
+                    .status = 502,
+                    .reason = fmt::format("connect to {}: {}", endpoint_, reason),
+                    .retry_safe = true};
+  end(&error);
+}
+
+void Http1Upstream::on_deadline() {
+  if (is_open_) return end(nullptr);
+  worker_.stats.count_timeout(Timeout::connect);
+  const Error error{.source = ErrorSource::timeout,
+                    .status = 504,
+                    .reason = fmt::format("connect to {}: took too long", endpoint_),
+                    .retry_safe = true};
+  end(&error);
+}
+
+// ---- The request ----
+
+const h2::HeaderList* Http1Upstream::trailers() {
+  return exchange_->request_trailers();
+}
+
+void Http1Upstream::on_sent() {
+  if (response_done_) complete();
+}
+
+void Http1Upstream::on_unsendable(std::string_view reason) {
+  if (exchange_ == nullptr) return end(nullptr);
+  fail(reason, false);
+}
+
+// What is queued may belong to a request that has its answer already.
+void Http1Upstream::on_stuck(std::string_view reason) {
+  write_failed_ = true;
+  if (exchange_ == nullptr) return end(nullptr);
+  if (response_done_) return complete();
+  fail({.source = ErrorSource::timeout,
+        .status = 504,
+        .reason = fmt::format("backend {}: {}", endpoint_, reason)});
+}
+
+void Http1Upstream::on_write_failed() {
+  // The backend may have answered before it closed: reading tells.
+  write_failed_ = true;
+  if (exchange_ != nullptr) exchange_->request_body().close();
+}
+
+// ---- The response ----
+
+void Http1Upstream::on_head(h2::HeaderList&& head, bool has_body) {
+  if (exchange_ != nullptr) exchange_->respond(client_response(head, "1.1"), has_body);
+}
+
+void Http1Upstream::on_interim(h2::HeaderList&& head) {
+  if (exchange_ != nullptr) exchange_->interim(client_response(head, "1.1"));
+}
+
+void Http1Upstream::on_trailers(h2::HeaderList&& trailers) {
+  if (exchange_ != nullptr) exchange_->set_response_trailers(sanitize_trailers(trailers));
+}
+
+void Http1Upstream::on_received(bool keep_alive) {
+  if (exchange_ == nullptr) return;
+  response_done_ = true;
+  keep_alive_ = keep_alive;
+  exchange_->response_body().finish();
+  complete();
+}
+
+void Http1Upstream::on_broken(int, std::string_view reason) {
+  // An idle connection is closed by the backend, or it speaks out of turn.
+  if (exchange_ == nullptr) return end(nullptr);
+  if (!response_done_) return fail(reason, was_used_ && !connection_.codec().started());
+  keep_alive_ = false;  // it has answered and does not want the rest of the request
+  complete();
+}
+
+// ---- The end of an exchange, and of the connection ----
+
+// The response is whole. While its request still leaves, a backend that keeps the connection wants the rest
+// of it; another one has said that it does not.
+void Http1Upstream::complete() {
+  const bool request_sent = connection_.sent();
+  if (keep_alive_ && !request_sent && !write_failed_) return;
+  const bool reusable = keep_alive_ && request_sent && !write_failed_;
+  if (!request_sent) exchange_->request_body().close();
+  detach();
+  if (!reusable) return end(nullptr);
+  was_used_ = true;
+  deadline_.set(limits_.connection_idle);
+  owner_.on_upstream_idle(*this);
+}
+
+void Http1Upstream::detach() {
+  if (exchange_ == nullptr) return;
+  connection_.release();
+  exchange_ = nullptr;
+  std::exchange(user_, nullptr)->on_connection_done();
+}
+
+void Http1Upstream::fail(std::string_view reason, bool retry_safe) {
+  fail({.source = ErrorSource::backend,
+        .status = 502,
+        .reason = fmt::format("backend {}: {}", endpoint_, reason),
+        .retry_safe = retry_safe});
+}
+
+void Http1Upstream::fail(const Error& error) {
+  Exchange& exchange = *exchange_;
+  detach();
+  end(nullptr);
+  exchange.fail(error);
+}
+
+void Http1Upstream::end(const Error* open_failure) {
+  if (connection_.ended()) return;
+  deadline_.clear();
+  connection_.end();
+  owner_.on_upstream_end(*this, open_failure);
+}
+
+}  // namespace gateway
