@@ -14,6 +14,8 @@ std::string_view to_string(ErrorSource source) {
       return "backend";
     case ErrorSource::timeout:
       return "timeout";
+    case ErrorSource::shortage:
+      return "shortage";
     case ErrorSource::gateway:
       return "gateway";
   }

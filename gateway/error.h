@@ -15,6 +15,7 @@ enum class ErrorSource : std::uint8_t {
   endpoint,    // no endpoint to go to, or none reachable: 503, 502
   backend,     // the backend broke the protocol, or its connection broke: 502
   timeout,     // a deadline passed: 504
+  shortage,    // it stood still and held what others wait for (rule 8): 408, 504
   gateway,     // ours: drain, memory: 503
 };
 std::string_view to_string(ErrorSource source);

@@ -126,7 +126,8 @@ void Exchange::expire(Timeout kind, Duration after, std::string_view what) {
   const bool by_client = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
                          request_body_.accepting() && request_body_.readable() == 0;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
-  fail({.source = by_client ? ErrorSource::client : ErrorSource::timeout,
+  const ErrorSource waiting = by_client ? ErrorSource::client : ErrorSource::timeout;
+  fail({.source = kind == Timeout::stall ? ErrorSource::shortage : waiting,
         .status = by_client ? 408 : 504,
         .reason = fmt::format("{} for {} ms", what, ms),
         .retry_safe = false,

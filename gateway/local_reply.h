@@ -14,6 +14,13 @@ namespace gateway {
 ///
 /// The text goes out if its pipe has a place for it now, else the status goes without a body: memory is never
 /// waited for in order to say that there was none (rule 7). A request body that nobody takes is closed.
+///
+/// A gRPC call gets a head alone instead, which its stub understands (gateway/grpc.h):
+///
+///   HTTP/2 200
+///   content-type: application/grpc
+///   grpc-status: 12
+///   grpc-message: no route for host example.org
 class LocalReply final : public Backend {
  public:
   explicit LocalReply(Error error) : error_(std::move(error)) {}

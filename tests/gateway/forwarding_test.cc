@@ -342,6 +342,7 @@ TEST(Forwarding, KnowsWhetherABodyFollows) {
 TEST(Errors, EverySourceHasAName) {
   EXPECT_EQ(to_string(ErrorSource::client), "client");
   EXPECT_EQ(to_string(ErrorSource::timeout), "timeout");
+  EXPECT_EQ(to_string(ErrorSource::shortage), "shortage");
 }
 
 }  // namespace

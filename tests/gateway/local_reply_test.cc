@@ -75,5 +75,18 @@ TEST(LocalReplyTest, AReasonStaysALineAndFitsIntoABlock) {
   EXPECT_LT(h.body.size(), 500U);
 }
 
+TEST(LocalReplyTest, AGrpcCallGetsItsStatusInAHeadAlone) {
+  ExchangeHarness h;
+  const std::string upload(100000, 'x');
+  h.start("POST", "/a.B/C", reply(kNoRoute), {{"content-type", "application/grpc+proto"}}, &upload);
+  EXPECT_TRUE(h.over());
+  EXPECT_EQ(h.status(), 200);
+  EXPECT_FALSE(h.exchange().response_has_body());
+  EXPECT_EQ(h.field("content-type"), "application/grpc");
+  EXPECT_EQ(h.field("grpc-status"), "12");
+  EXPECT_EQ(h.field("grpc-message"), "no route for host example.org");
+  EXPECT_TRUE(h.exchange().request_body().closed());
+}
+
 }  // namespace
 }  // namespace gateway
