@@ -3,10 +3,11 @@
 import hashlib
 import json
 import subprocess
+import threading
 
 import pytest
 
-from support.environment import SANITIZED, scaled, wait_until
+from support.environment import PATIENCE, SANITIZED, scaled, wait_until
 from support.gateway import cluster
 from support.h1_backend import H1Backend
 from support.h2_backend import H2Backend, answer
@@ -192,6 +193,36 @@ def test_every_interim_answer_is_passed_on(gateway, certificates, kind):
         client = H2Client(connect_tls(house.https, certificates))
         reply = client.fetch("/")
         assert [dict(head)["link"] for head in reply.interim] == ["</a>", "</b>"]
+        assert (reply.status, bytes(reply.body)) == (200, b"done")
+        client.close()
+
+
+@pytest.mark.parametrize("kind", ["http/1.1", "h2"])
+def test_early_hints_come_before_the_backend_has_its_answer(gateway, certificates, kind):
+    """Thirty of them, and the answer only once the client has seen them all."""
+    seen = threading.Event()
+    hints = [f"</{number}>" for number in range(30)]
+
+    def http1(connection):
+        connection.read_request()
+        connection.send("".join(f"HTTP/1.1 103 Early Hints\r\nLink: {hint}\r\n\r\n" for hint in hints))
+        assert seen.wait(10 * PATIENCE)
+        connection.answer(b"done")
+
+    def http2(connection, stream):
+        for hint in hints:
+            connection.send_headers(stream.id, [(":status", "103"), ("link", hint)])
+        assert seen.wait(10 * PATIENCE)
+        answer(connection, stream, body=b"done")
+    h1, h2 = H1Backend(http1), H2Backend(on_end=http2)
+    with h1, h2, gateway(cluster("app", kind, (h1 if kind == "http/1.1" else h2).address)) as house:
+        client = H2Client(connect_tls(house.https, certificates))
+        stream = client.get("/")
+        client.receive_until(lambda: stream in client.streams and len(client.streams[stream].interim) == len(hints))
+        assert [dict(head)["link"] for head in client.streams[stream].interim] == hints
+        assert client.streams[stream].head is None
+        seen.set()
+        reply, = client.wait(stream)
         assert (reply.status, bytes(reply.body)) == (200, b"done")
         client.close()
 
