@@ -89,6 +89,9 @@ struct Callbacks {
       case NGHTTP2_WINDOW_UPDATE:
         s.window_update_came(static_cast<std::uint32_t>(frame->window_update.window_size_increment));
         break;
+      case NGHTTP2_PRIORITY_UPDATE:
+        s.priority_update_came();
+        break;
       default:
         break;
     }
@@ -242,6 +245,7 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options(const SessionLimits&
   if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
   nghttp2_option_set_no_auto_window_update(made, 1);
   nghttp2_option_set_no_closed_streams(made, 1);
+  nghttp2_option_set_builtin_recv_extension_type(made, NGHTTP2_PRIORITY_UPDATE);
   nghttp2_option_set_max_continuations(made, limits.abuse.continuations);
   // AbuseGuard counts resets; nghttp2's own limit, which ends with no reason given, must not be first.
   constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint32_t>::max();

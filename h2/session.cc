@@ -269,6 +269,7 @@ void Session::headers_came(std::int32_t id, bool is_request, bool end_stream) {
   HeaderList headers = std::exchange(stream->incoming_, {});
   if (is_request) {
     stream->seen_final_headers_ = true;
+    priorities_.request_came(nghttp2_.get(), id, headers);
     events_.on_request(*stream, std::move(headers), end_stream, oversized);
   } else if (stream->seen_final_headers_ && oversized) {
     provoked(stream);

@@ -12,6 +12,7 @@
 #include "h2/abuse_guard.h"
 #include "h2/error_code.h"
 #include "h2/header_list.h"
+#include "h2/nghttp2_priorities.h"
 #include "h2/nghttp2_ptr.h"
 #include "h2/settings.h"
 #include "h2/stream.h"
@@ -149,6 +150,7 @@ class Session {
   void ping_answered(std::span<const std::uint8_t> payload);
   void goaway_came(const GoAway& goaway);
   void window_update_came(std::uint32_t increment);
+  void priority_update_came() { priorities_.update_came(); }
   void frame_was_invalid(std::int32_t id, bool is_request, int nghttp2_error);
 
   bool send_data(Stream& stream, std::span<const std::byte> frame_header,
@@ -189,6 +191,7 @@ class Session {
   std::uint64_t pings_ = 0;
   pool::Output* output_ = nullptr;  // during produce()
   std::size_t output_limit_ = 0;
+  Priorities priorities_;
   Nghttp2Memory nghttp2_memory_;
   Nghttp2Ptr nghttp2_;
   std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
