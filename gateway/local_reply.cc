@@ -25,7 +25,7 @@ std::string body_text(const Error& error) {
 
 void LocalReply::start(Exchange& exchange) {
   exchange.request_body().close();
-  if (is_grpc(exchange.request())) return exchange.respond(grpc_failure(error_), false);
+  if (exchange.origin().protocol == "2" && is_grpc(exchange.request())) return exchange.respond(grpc_failure(error_), false);
   const std::string text = body_text(error_);
   pool::Pipe& body = exchange.response_body();
   const bool is_head = exchange.request().get(":method") == "HEAD";

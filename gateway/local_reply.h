@@ -15,7 +15,7 @@ namespace gateway {
 /// The text goes out if its pipe has a place for it now, else the status goes without a body: memory is never
 /// waited for in order to say that there was none (rule 7). A request body that nobody takes is closed.
 ///
-/// A gRPC call gets a head alone instead, which its stub understands (gateway/grpc.h):
+/// A gRPC call over HTTP/2 gets a head alone instead, which its stub understands (gateway/grpc.h):
 ///
 ///   HTTP/2 200
 ///   content-type: application/grpc

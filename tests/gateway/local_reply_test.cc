@@ -75,6 +75,13 @@ TEST(LocalReplyTest, AReasonStaysALineAndFitsIntoABlock) {
   EXPECT_LT(h.body.size(), 500U);
 }
 
+TEST(LocalReplyTest, OverHttp1NothingIsAGrpcCall) {
+  ExchangeHarness h({.blocks = 16, .protocol = "1.1"});
+  h.start("POST", "/a.B/C", reply(kNoRoute), {{"content-type", "application/grpc"}});
+  ASSERT_TRUE(h.run(10));
+  EXPECT_EQ(h.status(), 404);
+}
+
 TEST(LocalReplyTest, AGrpcCallGetsItsStatusInAHeadAlone) {
   ExchangeHarness h;
   const std::string upload(100000, 'x');

@@ -32,6 +32,7 @@ class ExchangeHarness final : private ExchangeClient,
     std::size_t block_size = 1024;
     std::size_t doorbell = 0;
     ExchangeTimeouts timeouts{};
+    std::string_view protocol = "2";  // of the client
   };
 
   ExchangeHarness() : ExchangeHarness(Shape()) {}
@@ -59,7 +60,7 @@ class ExchangeHarness final : private ExchangeClient,
     ExchangeClient& client = *this;
     const Exchange::Parts parts{
         loop, local, turn_end, *this, stats_, shape_.timeouts, {.doorbell = shape_.doorbell}};
-    const RequestOrigin origin{.peer = "192.0.2.7", .local = "127.0.0.1:1", .secure = true, .stream_id = 1};
+    const RequestOrigin origin{.peer = "192.0.2.7", .local = "127.0.0.1:1", .secure = true, .stream_id = 1, .protocol = shape_.protocol};
     exchange_ =
         std::make_unique<Exchange>(parts, client, group_, std::move(request), upload != nullptr, origin);
     if (upload != nullptr) exchange_->request_body().set_producer(this);
