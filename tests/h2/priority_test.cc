@@ -94,7 +94,8 @@ TEST(PriorityTest, TheUrgentOneOfTwentyFinishesFirst) {
   const auto before = link.sent;
   while (link.finished.empty()) link.carry(1);
   EXPECT_EQ(link.finished.front(), 39U);
-  for (const auto& [id, bytes] : before) EXPECT_EQ(link.sent[id], bytes) << id << " had to wait";
+  for (const auto& [id, bytes] : before)
+    EXPECT_LE(link.sent[id], bytes + 2 * kFrame) << id;  // what its last turn left
   link.carry();
   EXPECT_EQ(link.finished.size(), 20U);
 }
