@@ -2,7 +2,6 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -10,10 +9,9 @@
 #include <span>
 #include <vector>
 
+#include "h2/nghttp2_memory.h"
 #include "h2/session.h"
 #include "h2/stream.h"
-#include "pool/ledger.h"
-#include "pool/pieces.h"
 
 namespace h2 {
 
@@ -158,62 +156,6 @@ struct Callbacks {
 
 namespace {
 
-// ---- The counting allocator: each piece has its size in front ----
-
-constexpr std::size_t kPrefix = alignof(std::max_align_t);
-static_assert(kPrefix >= sizeof(std::size_t));
-
-void count_in(void* count, std::ptrdiff_t bytes) {
-  auto& memory = *static_cast<Nghttp2Memory*>(count);
-  memory.bytes += static_cast<std::size_t>(bytes);
-  if (memory.ledger != nullptr) memory.ledger->charge(pool::Account::http2, bytes);
-}
-
-// With what malloc makes of it: a header in front, and its length rounded up.
-std::ptrdiff_t cost_of(std::size_t size) {
-  return static_cast<std::ptrdiff_t>((size + kPrefix + sizeof(std::size_t) + kPrefix - 1) / kPrefix * kPrefix);
-}
-
-void* counted(void* memory, std::size_t size, void* count) {
-  if (memory == nullptr) return nullptr;
-  std::memcpy(memory, &size, sizeof size);
-  count_in(count, cost_of(size));
-  return static_cast<std::byte*>(memory) + kPrefix;
-}
-
-// `piece` is no longer counted. Returns its size.
-std::size_t uncounted(void* piece, void* count) {
-  std::size_t size = 0;
-  std::memcpy(&size, static_cast<std::byte*>(piece) - kPrefix, sizeof size);
-  count_in(count, -cost_of(size));
-  return size;
-}
-
-void* count_malloc(std::size_t size, void* count) {
-  return counted(pool::allocate_piece(size + kPrefix), size, count);
-}
-
-void* count_calloc(std::size_t n, std::size_t size, void* count) {
-  if (size != 0 && n > (std::numeric_limits<std::size_t>::max() - kPrefix) / size) return nullptr;
-  void* piece = count_malloc(n * size, count);
-  if (piece != nullptr) std::memset(piece, 0, n * size);
-  return piece;
-}
-
-void count_free(void* piece, void* count) {
-  if (piece == nullptr) return;
-  const std::size_t size = uncounted(piece, count);
-  pool::free_piece(static_cast<std::byte*>(piece) - kPrefix, pool::piece_capacity(size + kPrefix));
-}
-
-void* count_realloc(void* piece, std::size_t size, void* count) {
-  if (piece == nullptr) return count_malloc(size, count);
-  void* memory = std::realloc(static_cast<std::byte*>(piece) - kPrefix, pool::piece_capacity(size + kPrefix));
-  if (memory == nullptr) return nullptr;
-  uncounted(static_cast<std::byte*>(memory) + kPrefix, count);  // its old size still stands there
-  return counted(memory, size, count);
-}
-
 // ---- Options ----
 
 struct CallbacksDeleter {
@@ -282,7 +224,7 @@ nghttp2_data_provider body_of(Stream& stream) {
 Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory) {
   const auto callbacks = make_callbacks();
   const auto options = make_options(session.limits());
-  nghttp2_mem allocator = {&memory, count_malloc, count_free, count_calloc, count_realloc};
+  nghttp2_mem allocator = make_nghttp2_allocator(memory);
   const auto make =
       session.role() == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   nghttp2_session* made = nullptr;

@@ -1,5 +1,7 @@
 #include "pool/pieces.h"
 
+#include <sys/mman.h>
+
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -72,6 +74,15 @@ void free_piece(void* piece, std::size_t capacity) noexcept {
   Kept*& first = shelf.kept[capacity / 16];
   first = new (piece) Kept{first};
   shelf.bytes += capacity;
+}
+
+void* map_piece(std::size_t size) noexcept {
+  void* piece = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return piece == MAP_FAILED ? nullptr : piece;
+}
+
+void unmap_piece(void* piece, std::size_t size) noexcept {
+  ::munmap(piece, size);
 }
 
 std::size_t kept_bytes() noexcept {

@@ -28,6 +28,11 @@ void* allocate_piece(std::size_t size) noexcept;
 /// Gives it back. `capacity`: piece_capacity() of its size, or what malloc says that it has. REQUIRES: not
 /// null.
 void free_piece(void* piece, std::size_t capacity) noexcept;
+/// `size` bytes, zero, on pages of their own that have no memory until they are written to. null when there
+/// are none. A system call each, so for large ones that are mostly left empty. Any thread.
+void* map_piece(std::size_t size) noexcept;
+/// Gives it back. REQUIRES: `piece` is of map_piece(size).
+void unmap_piece(void* piece, std::size_t size) noexcept;
 /// Bytes that this thread keeps.
 std::size_t kept_bytes() noexcept;
 
