@@ -20,6 +20,8 @@ inline constexpr std::size_t kHandshakeReserve = 48 * 1024;
 inline constexpr std::size_t kStreamCost = 8 * 1024;
 /// What every connection's streams may hold as long as there is memory at all.
 inline constexpr std::size_t kModestShare = 2 * kStreamCost;
+/// Trailers, and a response's head, of less are a part of kStreamCost.
+inline constexpr std::size_t kUsualSection = 4 * 1024;
 /// The part of the budget beside the blocks that may be used: what remains is for what an allocator loses
 /// between two of its pieces, until that is measured (Housekeeper).
 constexpr std::uint64_t spendable(std::uint64_t budget, std::uint64_t blocks) {
@@ -30,11 +32,11 @@ constexpr std::uint64_t spendable(std::uint64_t budget, std::uint64_t blocks) {
 /// comes on top of it counts.
 ///
 ///   until   who
-///   1/2     streams of connections that hold more than kModestShare
+///   1/2     streams of connections that hold more than kModestShare, and their longer header sections
 ///   3/4     client connections
 ///   7/8     backend connections beside the first of an endpoint
 ///   15/16   streams of connections that hold little
-///   1       the operator, and header sections that have begun
+///   1       the operator, usual trailers and response heads, and request heads that have begun
 ///
 /// The order lets what is there go on: greedy clients get no more, then no more clients come, then requests
 /// wait for backends, then streams are refused. Any thread may ask.
@@ -71,6 +73,11 @@ class Admission {
   /// Length Thresholds", 1998); and more than a modest share only of what new clients do not need.
   bool admits_stream(std::size_t held) const {
     return fits(kStreamCost + held, held <= kModestShare ? limit() / 16 * 15 : limit() / 2);
+  }
+  /// Trailers, or a header section of the response, of an exchange that was admitted, `bytes` long by now.
+  /// What is usual may come as long as there is memory at all; more counts as another stream does.
+  bool admits_section(std::size_t held, std::size_t bytes) const {
+    return bytes < kUsualSection ? fits(bytes, limit()) : admits_stream(held + bytes);
   }
   /// For the operator, when nobody else is admitted any more.
   bool admits_admin() const { return fits(0, limit()); }

@@ -13,6 +13,8 @@ class ClientStream final : public ClientExchange, private h2::StreamEvents {
    public:
     /// The stream is over; bury `stream`.
     virtual void on_stream_over(ClientStream& stream) = 0;
+    /// Whether there is memory for trailers, or a header section of the response, of so many bytes.
+    virtual bool admits_section(std::size_t bytes) = 0;
 
    protected:
     ~Owner() = default;
@@ -28,11 +30,13 @@ class ClientStream final : public ClientExchange, private h2::StreamEvents {
  private:
   void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
                   bool oversized) override;
+  bool admits_headers(h2::Stream&, std::size_t bytes) override { return owner_.admits_section(bytes); }
   const h2::HeaderList* trailers(h2::Stream& stream) override;
   void on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) override;
   void on_interim(const h2::HeaderList& head) override;
   void respond() override;
   void on_failed(const Error& error) override;
+  bool admits_section(std::size_t bytes) override { return owner_.admits_section(bytes); }
 
   Owner& owner_;
   h2::Stream* stream_;

@@ -1,5 +1,7 @@
 #include "gateway/error.h"
 
+#include <fmt/core.h>
+
 namespace gateway {
 
 std::string_view to_string(ErrorSource source) {
@@ -20,6 +22,12 @@ std::string_view to_string(ErrorSource source) {
       return "gateway";
   }
   return "unknown";
+}
+
+Error no_memory_for_response(std::string_view backend) {
+  return {.source = ErrorSource::gateway,
+          .status = 503,
+          .reason = fmt::format("no memory for a header section of the response from {}", backend)};
 }
 
 }  // namespace gateway

@@ -29,4 +29,7 @@ struct Error {
   h2::ErrorCode code = h2::ErrorCode::internal_error;  // for a client that has the response head
 };
 
+/// A header section of the response of `backend` that is not taken for want of memory.
+Error no_memory_for_response(std::string_view backend);
+
 }  // namespace gateway

@@ -30,6 +30,11 @@ class ExchangeClient {
   virtual void on_response() = 0;
   /// The response cannot be completed after on_response: what was sent must not look whole. Called at most once.
   virtual void on_failed(const Error& error) = 0;
+  /// Whether there is memory for a header section of the response that begins, or has grown to `bytes`.
+  virtual bool admits_section(std::size_t bytes) {
+    (void)bytes;
+    return true;
+  }
 
  protected:
   ~ExchangeClient() = default;
@@ -125,6 +130,8 @@ class Exchange {
   const h2::HeaderList* request_trailers() const;
   /// The request head has left for the backend.
   void sent();
+  /// Ask for each header section of the response before it is kept, and again as it grows. If not: fail(no_memory(...)).
+  bool admits_section(std::size_t bytes) { return client_.admits_section(bytes); }
   void interim(h2::HeaderList head);
   /// REQUIRES: called once. `has_body` false: the response ends with its head (HEAD, 204, 304, or an empty body).
   void respond(h2::HeaderList head, bool has_body);

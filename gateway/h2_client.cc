@@ -98,6 +98,13 @@ bool H2Client::admits_request(std::size_t header_bytes) {
   return false;
 }
 
+bool H2Client::admits_section(std::size_t bytes) {
+  const Admission& admission = parts_.worker.admission;
+  if (parts_.is_admin ? admission.admits_admin() : admission.admits_section(held_, bytes)) return true;
+  parts_.worker.stats.sections_refused.add();
+  return false;
+}
+
 void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) {
   const Transport& transport = connection_.transport();
   Error error{.source = ErrorSource::client, .status = 431, .reason = "request header too large"};

@@ -43,6 +43,7 @@ class H2Client final : public ClientConnection,
   void on_connection_fed() override;
   void on_connection_end(std::string_view reason) override;
   void on_stream_over(ClientStream& stream) override;
+  bool admits_section(std::size_t bytes) override;
   void on_idle();
   void on_slow();
   void arm_idle();

@@ -65,6 +65,13 @@ void Http1Client::on_read() {
   refuse(503, "no memory for the request");
 }
 
+bool Http1Client::admits_section(std::size_t bytes) {
+  const Admission& admission = parts_.worker.admission;
+  if (parts_.is_admin ? admission.admits_admin() : admission.admits_section(0, bytes)) return true;
+  parts_.worker.stats.sections_refused.add();
+  return false;
+}
+
 void Http1Client::on_head(h2::HeaderList&& head, bool has_body) {
   http_1_1_ = connection_.codec().http_1_1();
   keep_alive_ = connection_.codec().keep_alive() && !draining_;

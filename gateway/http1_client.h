@@ -53,11 +53,13 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
     void on_interim(const h2::HeaderList& head) override { client_.send_interim(head); }
     void respond() override { client_.send_response(); }
     void on_failed(const Error& error) override { client_.end(error.reason); }
+    bool admits_section(std::size_t bytes) override { return client_.admits_section(bytes); }
     Http1Client& client_;
   };
 
   void on_connection_open() override {}
   void on_connection_failed(std::string_view) override {}
+  bool admits_section(std::size_t bytes) override;
   void on_head(h2::HeaderList&& head, bool has_body) override;
   void on_interim(h2::HeaderList&&) override {}
   void on_trailers(h2::HeaderList&& trailers) override;

@@ -75,6 +75,8 @@ MemoryKeeper::MemoryKeeper(const Parts& parts, const MemoryConfig& memory)
                &Admission::admits_backend_connection},
               {"streams are refused", "streams are accepted again",
                [](const WorkerStats& w) { return w.streams_refused.value(); }, &Admission::admits_admin},
+              {"trailers and response heads are refused", "trailers and response heads are taken again",
+               [](const WorkerStats& w) { return w.sections_refused.value(); }, &Admission::admits_admin},
               {"connections end that send a header section", "header sections are heard to their end again",
                [](const WorkerStats& w) { return w.headers_cut.value(); }, &Admission::admits_admin}}},
       tick_(parts.loop, [this] { on_tick(); }) {}

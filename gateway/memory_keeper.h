@@ -62,7 +62,7 @@ class MemoryKeeper {
   std::int64_t peak_ = 0;            // in use beside the blocks since the allocator was trimmed
   Time trimmed_at_{};                // the allocator
   Time cooled_at_{};                 // the pool
-  std::array<Edge, 4> edges_;
+  std::array<Edge, 5> edges_;
   Deadline tick_;
 };
 

@@ -65,6 +65,8 @@ std::span<const Row> table() {
        read<&W::accept_pauses>},
       {"upstream_waits", "Connections to endpoints that were put off for lack of memory.", counter,
        read<&W::upstream_waits>},
+      {"sections_refused", "Trailers, and header sections of responses, not taken for lack of memory.", counter,
+       read<&W::sections_refused>},
       {"headers_cut", "Connections ended within a header section for lack of memory.", counter, read<&W::headers_cut>},
       {"retries", "Exchanges that went to a second backend.", counter, read<&W::retries>},
       {"upstream_connections_opened", "Connections to endpoints opened.", counter,

@@ -78,6 +78,7 @@ struct alignas(64) WorkerStats {
   Counter streams_refused;       // for lack of memory, like the following
   Counter accept_pauses;
   Counter upstream_waits;
+  Counter sections_refused;
   Counter headers_cut;
   Counter upstream_connections_opened;
   Gauge upstream_connections_open;

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxDebugData = 256;
 // A header section is decoded to its end, to keep the compression state, but is looked at no further than
 // this many times what a list may hold.
 constexpr std::size_t kWorthDecoding = 4;
-// A head that grows is asked about again at each of so many bytes.
+// A header section that grows is asked about again at each of so many bytes.
 constexpr std::size_t kAskAgain = 4096;
 
 }  // namespace
@@ -240,11 +240,10 @@ bool Session::header_came(std::int32_t id, const HeaderField& field) {
   }
   const std::size_t before = stream->incoming_bytes_;
   stream->incoming_bytes_ += field.name.size() + field.value.size() + HeaderList::kFieldOverhead;
-  if (before / kAskAgain != stream->incoming_bytes_ / kAskAgain && !stream->seen_final_headers_ &&
-      role_ == Role::server && !events_.admits_request(stream->incoming_bytes_)) {
+  const bool is_due = before == 0 || before / kAskAgain != stream->incoming_bytes_ / kAskAgain;
+  if (is_due && !admits_section(*stream)) {
     stream->incoming_ = {};
     receiving_headers_ = false;
-    stream->submit_reset(ErrorCode::refused_stream);
     return false;
   }
   if (stream->incoming_bytes_ > limits_.max_header_bytes ||
@@ -258,6 +257,19 @@ bool Session::header_came(std::int32_t id, const HeaderField& field) {
   if (stream->incoming_.empty()) stream->incoming_.reserve(512, 16);
   stream->incoming_.add(field.name, field.value, field.sensitive);
   return true;
+}
+
+bool Session::admits_section(Stream& stream) {
+  const std::size_t bytes = stream.incoming_bytes_;
+  const bool is_request = role_ == Role::server && !stream.seen_final_headers_;
+  if (is_request && bytes < kAskAgain) return true;  // it was asked about when it began
+  if (is_request ? events_.admits_request(bytes)
+                 : stream.events_ == nullptr || stream.events_->admits_headers(stream, bytes)) {
+    return true;
+  }
+  // Of a request whose head is here, something may have been passed on: it is not safe to retry.
+  stream.submit_reset(is_request ? ErrorCode::refused_stream : ErrorCode::enhance_your_calm);
+  return false;
 }
 
 void Session::headers_came(std::int32_t id, bool is_request, bool end_stream) {

@@ -32,8 +32,8 @@ struct GoAway {
 /// produce().
 class SessionEvents {
  public:
-  /// Server: whether a request that begins, or whose head has grown to `header_bytes`, is to be taken. If not, nothing is kept
-  /// of it and the peer is told REFUSED_STREAM: it may send it again (RFC 9113 §8.7).
+  /// Server: whether a request that begins, or whose head has grown to `header_bytes`, is to be taken. If
+  /// not, nothing is kept of it and the peer is told REFUSED_STREAM: it may send it again (RFC 9113 §8.7).
   virtual bool admits_request(std::size_t header_bytes) {
     (void)header_bytes;
     return true;
@@ -55,7 +55,7 @@ class SessionEvents {
 
 /// What nghttp2 has allocated for a session.
 struct Nghttp2Memory {
-  pool::Ledger* ledger;   // charged too, if there is one
+  pool::Ledger* ledger;  // charged too, if there is one
   std::size_t bytes = 0;
 };
 
@@ -142,6 +142,7 @@ class Session {
   void frame_begins(Abuse rate) { check(guard_.count(rate), rate); }
   void headers_begin(std::int32_t id, bool is_request);
   bool header_came(std::int32_t id, const HeaderField& field);  // false: the section is not worth decoding on
+  bool admits_section(Stream& stream);
   void headers_came(std::int32_t id, bool is_request, bool end_stream);
   void data_came(std::int32_t id, std::span<const std::byte> bytes);
   void data_frame_came(std::int32_t id, bool is_empty, bool end_stream);

@@ -26,6 +26,13 @@ class StreamEvents {
   /// is finished by the stream.
   virtual void on_headers(Stream& stream, HeadersKind kind, HeaderList&& headers, bool end_stream,
                           bool oversized) = 0;
+  /// Whether a header section that begins, or has grown to `bytes`, is to be kept; not asked for a request's
+  /// head (SessionEvents::admits_request). If not, the stream is reset with ENHANCE_YOUR_CALM, unless the
+  /// call has reset it.
+  virtual bool admits_headers(Stream& stream, std::size_t bytes) {
+    (void)stream, (void)bytes;
+    return true;
+  }
   /// The outbound pipe has finished and its last bytes are leaving: the trailers that end the stream, or
   /// null. Asked once.
   virtual const HeaderList* trailers(Stream& stream) = 0;

@@ -8,6 +8,12 @@
 #include "gateway/http1/request_target.h"
 
 namespace gateway {
+namespace {
+
+// A header section that grows is asked about again after so many bytes.
+constexpr std::size_t kAskAgain = 4096;
+
+}  // namespace
 
 struct Http1Codec::Parser {
   static constexpr int kFailed = -1;  // fail() was called; the parser turns it into HPE_USER
@@ -107,7 +113,7 @@ void Http1Codec::begin_head() {
   value_.clear();
   target_.clear();
   head_ = Head();
-  extra_bytes_ = 0;
+  extra_bytes_ = ask_at_ = 0;
   head_read_ = last_chunk_ = message_read_ = false;
   phase_ = Phase::head;
 }
@@ -160,7 +166,7 @@ bool Http1Codec::after_step(bool surplus) {
   } else if (last_chunk_ && phase_ == Phase::body) {
     llhttp_resume(&parser_->state);
     lines_.restart();
-    extra_bytes_ = 0;
+    extra_bytes_ = ask_at_ = 0;
     phase_ = Phase::trailers;
   }
   return true;
@@ -211,16 +217,22 @@ bool Http1Codec::fail_malformed(std::string_view detail) {
 
 bool Http1Codec::within_limits(std::size_t more) {
   constexpr int kTooLarge = 431;
+  constexpr int kNoMemory = 503;
   const bool trailers = phase_ == Phase::trailers;
   const std::string what =
       std::string(requests() ? "request " : "response ") + (trailers ? "trailers" : "header");
   // A response's head has ":status" too, a request's up to four such fields.
   const std::size_t pseudo = trailers ? 0 : requests() ? 3 : 1;
-  if (section_.bytes() + extra_bytes_ + more > limits_.max_header_bytes) {
+  const std::size_t bytes = section_.bytes() + extra_bytes_ + more;
+  if (bytes > limits_.max_header_bytes) {
     return fail(what, " larger than " + std::to_string(limits_.max_header_bytes) + " bytes", kTooLarge);
   }
   if (section_.size() + 1 > limits_.max_header_fields + pseudo) {
     return fail(what, " of more than " + std::to_string(limits_.max_header_fields) + " fields", kTooLarge);
+  }
+  if (bytes >= ask_at_) {
+    ask_at_ = bytes + kAskAgain;
+    if (!events_.admits_section(bytes)) return fail("no memory for the ", what, kNoMemory);
   }
   return true;
 }

@@ -17,6 +17,12 @@ namespace gateway {
 /// begin() from on_complete and stop() from on_head, but not feed(), and must not destroy the codec.
 class CodecEvents {
  public:
+  /// Whether a header section that begins, or has grown to `bytes`, is to be kept. If not, feed() returns an
+  /// error with status 503.
+  virtual bool admits_section(std::size_t bytes) {
+    (void)bytes;
+    return true;
+  }
   /// The final head, then the fields in order, names in lower case, values without blanks around them. A
   /// response's begins with ":status"; a request's with ":method", ":scheme", ":authority" if the target is a
   /// URI (then Host is left out, RFC 9112 §3.2.2), and ":path". `has_body` false: the message ends with its
@@ -147,6 +153,7 @@ class Http1Codec {
   std::string target_;  // of the request that is being read
   std::string error_;
   int status_ = 0;               // of the error
+  std::size_t ask_at_ = 0;       // bytes of the section at which to ask whether it is to be kept
   std::size_t extra_bytes_ = 0;  // reason phrase, chunk extensions, dropped trailers
 
   struct Head {

@@ -42,6 +42,7 @@ class Http1Connection final : private TransportEvents,
    public:
     virtual void on_connection_open() = 0;
     virtual void on_connection_failed(std::string_view reason) = 0;  // could not be opened
+    virtual bool admits_section(std::size_t bytes) = 0;
     /// As CodecEvents. Before it returns from a head with a body, receive() says where that goes.
     virtual void on_head(h2::HeaderList&& head, bool has_body) = 0;
     virtual void on_interim(h2::HeaderList&& head) = 0;
@@ -116,6 +117,7 @@ class Http1Connection final : private TransportEvents,
   void on_writable() override;
   void on_open_failed(std::string_view reason) override;
   void at_turn_end() override;
+  bool admits_section(std::size_t bytes) override { return owner_.admits_section(bytes); }
   void on_head(h2::HeaderList&& head, bool has_body) override;
   void on_interim(h2::HeaderList&& head) override { owner_.on_interim(std::move(head)); }
   void on_body(std::span<const std::byte> bytes) override;

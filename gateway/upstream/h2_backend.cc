@@ -66,6 +66,12 @@ void H2Backend::on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderL
   }
 }
 
+bool H2Backend::admits_headers(h2::Stream&, std::size_t bytes) {
+  if (exchange_ == nullptr || exchange_->admits_section(bytes)) return true;
+  fail(no_memory_for_response(endpoint_.name()));
+  return false;
+}
+
 const h2::HeaderList* H2Backend::trailers(h2::Stream&) { return exchange_->request_trailers(); }
 
 void H2Backend::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) {

@@ -56,6 +56,7 @@ class H2Backend final : public Backend, private h2::StreamEvents {
   void fail(const Error& error);
   void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
                   bool oversized) override;
+  bool admits_headers(h2::Stream& stream, std::size_t bytes) override;
   const h2::HeaderList* trailers(h2::Stream& stream) override;
   void on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) override;
 

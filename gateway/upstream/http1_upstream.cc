@@ -113,6 +113,10 @@ void Http1Upstream::on_write_failed() {
 
 // ---- The response ----
 
+bool Http1Upstream::admits_section(std::size_t bytes) {
+  return exchange_ == nullptr || exchange_->admits_section(bytes);
+}
+
 void Http1Upstream::on_head(h2::HeaderList&& head, bool has_body) {
   if (exchange_ != nullptr) exchange_->respond(client_response(head, "1.1"), has_body);
 }
@@ -133,9 +137,10 @@ void Http1Upstream::on_received(bool keep_alive) {
   complete();
 }
 
-void Http1Upstream::on_broken(int, std::string_view reason) {
+void Http1Upstream::on_broken(int status, std::string_view reason) {
   // An idle connection is closed by the backend, or it speaks out of turn.
   if (exchange_ == nullptr) return end(nullptr);
+  if (!response_done_ && status == 503) return fail(no_memory_for_response(endpoint_));
   if (!response_done_) return fail(reason, was_used_ && !connection_.codec().started());
   keep_alive_ = false;  // it has answered and does not want the rest of the request
   complete();

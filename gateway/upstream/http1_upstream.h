@@ -55,6 +55,7 @@ class Http1Upstream final : private Http1Connection::Owner {
  private:
   void on_connection_open() override;
   void on_connection_failed(std::string_view reason) override;
+  bool admits_section(std::size_t bytes) override;
   void on_head(h2::HeaderList&& head, bool has_body) override;
   void on_interim(h2::HeaderList&& head) override;
   void on_trailers(h2::HeaderList&& trailers) override;

@@ -28,6 +28,7 @@ std::string reset_frame(char stream, char code) {
   return std::string("\0\0\4\3\0\0\0\0", 8) + stream + std::string("\0\0\0", 3) + code;
 }
 constexpr char kRefusedStream = 7;
+constexpr char kEnhanceYourCalm = 11;
 
 TEST(Admission, ARefusedRequestIsToldSoAndKeepsNothing) {
   Server server;
@@ -83,6 +84,50 @@ TEST(Admission, AnotherRequestGoesOnBesideARefusedOne) {
   EXPECT_EQ(server.end.produce(), reset_frame(3, kRefusedStream));
   EXPECT_EQ(server.end.session->open_streams(), 1U);
   EXPECT_EQ(server.end.sides[0]->closed_count, 0);
+}
+
+TEST(Admission, TrailersAreAskedAboutWhenTheyBeginAndAsTheyGrow) {
+  Server server;
+  ASSERT_TRUE(server.end.feed(FrameBuilder().request(1, false).take()));
+  std::vector<std::size_t> asked;
+  support::Side& side = *server.end.sides.at(0);
+  side.admits = [&](std::size_t bytes) { return asked.push_back(bytes), bytes < 10'000; };
+  const FrameBuilder::Fields fields(12, {"a", std::string(1000, 'v')});
+  const std::string trailers = FrameBuilder::block(fields);
+  ASSERT_TRUE(server.end.feed(
+      FrameBuilder()
+          .frame(FrameBuilder::headers, FrameBuilder::end_headers | FrameBuilder::end_stream, 1, trailers)
+          .take()));
+  ASSERT_EQ(asked.size(), 4U);
+  EXPECT_LT(asked[0], 4096U);
+  EXPECT_GE(asked[1], 4096U);
+  EXPECT_EQ(side.heads.size(), 1U) << "the request's alone";
+  EXPECT_FALSE(server.end.session->receiving_headers());
+  EXPECT_EQ(server.end.produce(), reset_frame(1, kEnhanceYourCalm))
+      << "what was passed on is not safe to retry";
+  EXPECT_EQ(side.closed, ErrorCode::enhance_your_calm);
+  ASSERT_TRUE(server.end.feed(FrameBuilder().request(3, true).take()));
+  EXPECT_EQ(server.end.sides.size(), 2U);
+}
+
+TEST(Admission, AResponsesHeadIsAskedAboutToo) {
+  support::SessionPair pair;
+  pair.server.serve = [](support::Side& side, bool) {
+    HeaderList head = support::response_head();
+    for (int i = 0; i < 12; ++i) head.add("a", std::string(1000, 'v'));
+    side.stream->respond(head, nullptr);
+  };
+  std::size_t most = 0;
+  support::Side& refused = pair.client.request(support::request_head("GET"));
+  refused.admits = [&](std::size_t bytes) { return most = bytes, bytes < 10'000; };
+  support::Side& admitted = pair.client.request(support::request_head("GET"));
+  ASSERT_TRUE(pair.run());
+  EXPECT_GE(most, 10'000U);
+  EXPECT_LT(most, 14'000U);
+  EXPECT_TRUE(refused.heads.empty());
+  EXPECT_EQ(refused.closed, ErrorCode::enhance_your_calm);
+  ASSERT_EQ(admitted.heads.size(), 1U) << "the compression state was kept";
+  EXPECT_EQ(admitted.closed, ErrorCode::no_error);
 }
 
 TEST(Admission, WhatNghttp2AllocatesIsCharged) {

@@ -15,13 +15,14 @@ import pytest
 from support.environment import SANITIZED, SLOW, scaled, wait_until
 from support.gateway import cluster, route
 from support.h1_backend import H1Backend
+from support.h2_backend import H2Backend
 from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame
 from support.header_bombs import BOMBS, END_HEADERS, END_STREAM, HEADERS, NEWEST, POST_HTTPS, literal, string, throw_bombs
 
 KIB = 1 << 10
 MIB = 1 << 20
 DEMO = {"name": "demo", "protocol": "demo"}
-CANCEL = 8
+CANCEL, CONTINUATION = 8, 9
 BASE = re.compile(r"fixed base (\d+) KiB; budget ([\d.]+) MiB")
 
 
@@ -130,25 +131,80 @@ def test_b2_streams_that_wait_for_a_silent_backend_stay_inside_the_budget(gatewa
             done.set()
 
 
-def test_trailers_that_only_grow_are_cut_where_memory_ends(gateway):
-    """Their requests are admitted and no longer asked for; nothing but the connections can be ended."""
-    with gateway(DEMO, workers=1, memory={"budget": "16MiB", "blocks": 64},
+@pytest.mark.parametrize("kind", ["http/1.1", "h2"])
+def test_b2_large_response_heads_stay_inside_the_budget_and_good_clients_are_served(gateway, certificates, kind):
+    """Of a backend whose heads nobody reads: some are taken, the others' requests get 503."""
+    budget, fields = 16 * MIB, [("x", "v" * 4000)] * 14
+    done = threading.Event()
+
+    def answer_h1(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 200 OK\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "Content-Length: 9\r\n\r\n")
+        done.wait(60)
+
+    def answer_h2(connection, stream):
+        connection.send_headers(stream.id, [(":status", "200"), *fields])
+
+    with H1Backend(answer_h1) if kind == "http/1.1" else H2Backend(on_end=answer_h2) as behind:
+        clusters = [DEMO, cluster("verbose", kind, behind.address, max_connections=500)]
+        with gateway(*clusters, routes=[route("verbose", "/verbose/"), route("demo")], workers=1,
+                     memory={"budget": budget, "blocks": 256}) as house:
+            bad = [connect_tls(house.https, certificates) for _ in range(10)]
+            for sock in bad:
+                throw_bombs(sock, b"/verbose/", ((b"a", b"b"), 1), 100)
+            wait_until(lambda: counter(house, "sections_refused") > 0, "heads are refused", 20)
+            assert house.curl("/bytes/1000", timeout=10).status == 200
+            house.wait_for_log(r"503 .*no memory for a header section of the response")
+            expect_inside_budget(house, budget)
+            for sock in bad:
+                sock.close()
+            wait_until(lambda: house.metrics()["gateway_exchanges_active"] <= 1, "all are given up", 10)
+            done.set()
+            expect_inside_budget(house, budget)
+
+
+def test_b2_trailers_that_only_grow_are_cut_where_memory_ends(gateway):
+    """They belong to requests that were admitted."""
+    budget = 16 * MIB
+    with gateway(DEMO, workers=1, memory={"budget": budget, "blocks": 64},
                  limits={"max_header_bytes": "1MiB", "max_header_fields": 10000}) as house:
         head = POST_HTTPS + literal(1, b"localhost") + literal(4, b"/delay/60000")
         bad = [connect(house.h2c) for _ in range(40)]
         for sock in bad:
             sock.sendall(PREFACE + frame(SETTINGS_TYPE) + frame(HEADERS, END_HEADERS, 1, head))
         wait_until(lambda: house.metrics()["gateway_exchanges_active"] > len(bad), "all have begun")  # and the admin's own
-        assert counter(house, "headers_cut") == 0
+        assert counter(house, "sections_refused") == 0
         (name, value), _ = BOMBS["references to a large field"]
         for sock in bad:
-            with contextlib.suppress(OSError):  # it is cut
-                sock.sendall(frame(HEADERS, END_STREAM, 1, b"\x40" + string(name) + string(value) + NEWEST * 250))
-        wait_until(lambda: counter(house, "headers_cut") > 0, "connections are ended")
-        house.wait_for_log(r"connections end that send a header section: \d+ KiB of \d+ KiB")
+            sock.sendall(frame(HEADERS, END_STREAM | END_HEADERS, 1, b"\x40" + string(name) + string(value) + NEWEST * 250))
+        wait_until(lambda: counter(house, "sections_refused") > 0, "requests are reset")
+        house.wait_for_log(r"trailers and response heads are refused: \d+ KiB of \d+ KiB")
         assert house.curl("/bytes/1000").status == 200
+        expect_inside_budget(house, budget)
         for sock in bad:
             sock.close()
+
+
+def test_fields_that_do_not_end_are_cut_where_memory_ends(gateway):
+    """Nobody is asked for a part of a field; nothing but the connections can be ended."""
+    with gateway(DEMO, workers=1, memory={"budget": "16MiB", "blocks": 64}) as house:
+        begun = POST_HTTPS + b"\x40" + string(b"x" * 60000) + string(b"v" * 60000)[:-1]
+        bad = [connect(house.h2c) for _ in range(150)]
+        for sock in bad:
+            sock.sendall(PREFACE + frame(SETTINGS_TYPE))
+        wait_until(lambda: house.metrics()["gateway_connections_open"] > len(bad), "all are there")
+        assert counter(house, "headers_cut") == 0
+        for sock in bad:
+            with contextlib.suppress(OSError):  # it is cut
+                sock.sendall(frame(HEADERS, END_STREAM, 1, begun[:16000]))
+                for at in range(16000, len(begun), 16000):
+                    sock.sendall(frame(CONTINUATION, 0, 1, begun[at:at + 16000]))
+        wait_until(lambda: counter(house, "headers_cut") > 0, "connections are ended")
+        house.wait_for_log(r"connections end that send a header section: \d+ KiB of \d+ KiB")
+        for sock in bad:
+            sock.close()
+        wait_until(lambda: house.metrics()["gateway_connections_open"] <= 2, "they are gone")
+        assert house.curl("/bytes/1000").status == 200
 
 
 # ---- B3: the budget changes ----

@@ -97,6 +97,7 @@ class Side final : public h2::StreamEvents {
     oversized = oversized || is_oversized;
     in_at_headers = in.end();
   }
+  bool admits_headers(h2::Stream&, std::size_t bytes) override { return !admits || admits(bytes); }
   const h2::HeaderList* trailers(h2::Stream&) override {
     ++trailers_asked;
     return trailers_out ? &*trailers_out : nullptr;
@@ -126,6 +127,7 @@ class Side final : public h2::StreamEvents {
   bool reads = true;
   bool writes = true;
   h2::Stream* stream = nullptr;
+  std::function<bool(std::size_t header_bytes)> admits;
   std::vector<std::pair<h2::HeadersKind, h2::HeaderList>> heads;
   std::optional<h2::HeaderList> trailers_out;
   int trailers_asked = 0;

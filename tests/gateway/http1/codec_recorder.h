@@ -14,6 +14,10 @@ namespace gateway {
 /// Tells what a codec said, in one string; bodies in one piece however they came.
 class CodecRecorder final : public CodecEvents {
  public:
+  bool admits_section(std::size_t bytes) override {
+    asked.push_back(bytes);
+    return bytes < admits_below;
+  }
   void on_head(h2::HeaderList&& head, bool has_body) override {
     add(has_body ? "head" : "bodyless", head);
     if (stop_codec != nullptr) stop_codec->stop();
@@ -35,6 +39,8 @@ class CodecRecorder final : public CodecEvents {
   const std::string& told() const { return told_; }
   std::vector<std::span<const std::byte>> spans;
   Http1Codec* stop_codec = nullptr;
+  std::vector<std::size_t> asked;
+  std::size_t admits_below = SIZE_MAX;
 
  private:
   void add(std::string_view what, const h2::HeaderList& fields) {

@@ -134,5 +134,23 @@ TEST(CodecRefusal, BoundsInterimResponses) {
   EXPECT_TRUE(read_all_ways(text, "GET", false).ends_with("error:too many interim responses"));
 }
 
+TEST(CodecRefusal, ASectionIsAskedAboutWhenItBeginsAndAsItGrows) {
+  std::string fields;
+  for (int i = 0; i < 12; ++i) fields += "A: " + std::string(1000, 'x') + "\r\n";
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+  const auto refuses = [](std::string_view text, std::string_view error) {
+    CodecRecorder recorder;
+    recorder.admits_below = 10'000;
+    Http1Codec codec(CodecRole::responses, recorder, {});
+    codec.begin("GET");
+    EXPECT_EQ(codec.feed(bytes_of(text)).error, error);
+    EXPECT_LT(recorder.asked.front(), 4096U);
+    EXPECT_GE(recorder.asked.back(), 10'000U);
+    EXPECT_LT(recorder.asked.back(), 14'000U);
+  };
+  refuses(head + fields + "\r\n", "no memory for the response header");
+  refuses(head + "\r\n0\r\n" + fields + "\r\n", "no memory for the response trailers");
+}
+
 }  // namespace
 }  // namespace gateway
