@@ -12,6 +12,8 @@
 #include "gateway/config_mistake.h"
 #include "gateway/log.h"
 #include "gateway/net/address.h"
+#include "gateway/net/network.h"
+#include "gateway/net/proxy_header.h"
 #include "h2/settings.h"
 #include "pool/shortage.h"
 
@@ -48,6 +50,8 @@ struct ListenerConfig {
   std::optional<TlsServerConfig> tls;  // none: cleartext
   ClientProtocols protocols{};
   std::uint32_t max_concurrent_streams = 256;
+  bool proxy_protocol = false;   // each connection begins with a PROXY header
+  std::vector<Network> trusted = {};  // who may send one; on a unix socket everybody who may connect
 };
 
 enum class Protocol : std::uint8_t { http1, h2, demo };
@@ -87,6 +91,7 @@ struct ClusterConfig {
   Policy policy = Policy::round_robin;
   std::size_t max_connections = 0;  // of one worker to one endpoint
   std::optional<HealthConfig> health;  // none: no active checks
+  ProxyVersion proxy_protocol = ProxyVersion::none;  // the header that each connection begins with
   Place place;                      // of the name
 };
 /// What max_connections is when it is not set.

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "gateway/config_health.h"
+#include "gateway/config_proxy.h"
 #include "gateway/config_values.h"
 
 namespace gateway {
@@ -151,7 +152,7 @@ void read_endpoints(TableReader& table, bool needed, ClusterConfig& cluster) {
 // A demo cluster answers itself: what is said of its backends cannot have been meant. No endpoints are none
 // all the same.
 void check_demo(TableReader& table) {
-  for (const std::string_view key : {"tls", "endpoints", "policy", "max_connections", "health"}) {
+  for (const std::string_view key : {"tls", "endpoints", "policy", "max_connections", "health", "proxy_protocol"}) {
     const ConfigNode* node = table.ask(key);
     const auto* array = node == nullptr ? nullptr : std::get_if<ConfigNode::Array>(&node->value);
     if (node == nullptr || (array != nullptr && array->empty())) continue;
@@ -192,6 +193,7 @@ ClusterConfig read_cluster(ConfigReading& reading, const ConfigNode& node) {
   cluster.max_connections = default_max_connections(cluster.protocol);
   table.integer("max_connections", 1, 10'000, cluster.max_connections);
   cluster.health = read_health(table);
+  read_proxy_cluster(table, cluster);
   if (cluster.protocol == Protocol::demo) check_demo(table);
   table.finish();
   return cluster;
@@ -246,6 +248,7 @@ void read_listeners(TableReader& document, Config& config) {
     listener.tls = read_server_tls(table);
     read_protocols(table, listener.protocols);
     table.integer("max_concurrent_streams", 1, 10'000, listener.max_concurrent_streams);
+    read_proxy_listener(table, listener);
     table.finish();
     config.listeners.push_back(std::move(listener));
   }

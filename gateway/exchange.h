@@ -59,6 +59,7 @@ struct RequestOrigin {
   bool secure = false;      // TLS in front
   std::int32_t stream_id = 0;     // of HTTP/2; the requests of an HTTP/1.1 connection are counted from 1
   std::string_view protocol = "2";  // as Via has it; a constant
+  std::uint16_t peer_port = 0;      // the client's; 0 on a unix socket
 };
 
 /// How long an exchange may take; zero: for ever.

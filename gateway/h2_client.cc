@@ -117,7 +117,8 @@ void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end
   }
   ClientStream& client = streams_.add(std::make_unique<ClientStream>(
       parts_.worker, parts_.exchange, turns_, stream, std::move(headers), !end_stream,
-      RequestOrigin{transport.peer(), parts_.local, transport.secure(), stream.id(), protocol_},
+      RequestOrigin{transport.peer(), parts_.local, transport.secure(), stream.id(), protocol_,
+                    transport.peer_port()},
       static_cast<ClientStream::Owner&>(*this)));
   held_ += client.cost();
   idle_deadline_.clear();

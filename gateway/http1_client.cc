@@ -121,7 +121,7 @@ void Http1Client::serve(h2::HeaderList request, bool has_body, const Error* refu
   }
   request_ = std::make_unique<Request>(*this, std::move(request), has_body,
                                        RequestOrigin{transport.peer(), parts_.local, transport.secure(),
-                                                     ++requests_, http_1_1_ ? "1.1" : "1.0"});
+                                                     ++requests_, http_1_1_ ? "1.1" : "1.0", transport.peer_port()});
   if (has_body) connection_.receive(&request_->exchange().request_body());
   request_->start(refusal);
 }

@@ -1,5 +1,7 @@
 #include "gateway/listener_group.h"
 
+#include <algorithm>
+
 #include "gateway/admission.h"
 #include "gateway/log.h"
 #include "gateway/net/tcp_transport.h"
@@ -29,14 +31,48 @@ ListenerGroup::ListenerGroup(const WorkerParts& worker, const Exchange::Parts& e
                      }}) {}
 
 void ListenerGroup::on_accept(Fd fd, const Address& peer) {
+  if (!plan_.proxy_protocol) return serve(std::move(fd), peer);
+  if (!trusts(peer)) return refuse(peer, ProxyRefusal::untrusted, "not trusted to send a PROXY header");
+  if (is_draining_) return;
+  greetings_.add(std::make_unique<ProxyGreeting>(worker_.loop, std::move(fd), peer, parts_.timeouts.tls_handshake,
+                                                 static_cast<ProxyGreeting::Owner&>(*this)));
+}
+
+void ListenerGroup::serve(Fd fd, const Address& peer) {
   std::unique_ptr<Transport> transport =
-      plan_.tls != nullptr ? make_tls_server_transport(worker_.loop, std::move(fd), ip_text(peer), *plan_.tls)
-                           : make_tcp_transport(worker_.loop, std::move(fd), ip_text(peer));
+      plan_.tls != nullptr ? make_tls_server_transport(worker_.loop, std::move(fd), ip_text(peer), *plan_.tls, port_of(peer))
+                           : make_tcp_transport(worker_.loop, std::move(fd), ip_text(peer), port_of(peer));
   Client& client = clients_.add(std::make_unique<Client>(
       parts_, std::move(transport), static_cast<Client::Owner&>(*this)));
   if (is_draining_) client.drain();
   pause_if_full();
 }
+
+// ---- PROXY headers ----
+
+bool ListenerGroup::trusts(const Address& peer) const {
+  return peer.family() == AF_UNIX ||
+         std::ranges::any_of(plan_.trusted, [&](const Network& network) { return network.contains(peer); });
+}
+
+void ListenerGroup::on_greeted(ProxyGreeting& greeting) {
+  Fd fd = greeting.take_socket();
+  const Address client = greeting.client();
+  worker_.turn_end.bury(greetings_.release(greeting));
+  serve(std::move(fd), client);
+}
+
+void ListenerGroup::on_greeting_failed(ProxyGreeting& greeting, bool late, std::string_view why) {
+  refuse(greeting.peer(), late ? ProxyRefusal::late : ProxyRefusal::malformed, why);
+  worker_.turn_end.bury(greetings_.release(greeting));
+}
+
+void ListenerGroup::refuse(const Address& peer, ProxyRefusal reason, std::string_view why) {
+  worker_.stats.count_proxy_refusal(reason);
+  worker_.log.info("client", "{}: connection refused: {}", peer.text, why);
+}
+
+// ---- Memory ----
 
 bool ListenerGroup::admits() const {
   return plan_.is_admin ? worker_.admission.admits_admin() : worker_.admission.admits_connection();
@@ -68,6 +104,7 @@ void ListenerGroup::drain() {
   is_draining_ = true;
   look_again_.clear();
   listener_.stop();
+  greetings_ = {};
   // Backwards, since a client that goes at once leaves the set.
   for (std::size_t i = clients_.size(); i-- > 0;) clients_[i].drain();
 }

@@ -4,10 +4,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/client.h"
 #include "gateway/net/listener.h"
+#include "gateway/net/network.h"
+#include "gateway/net/proxy_greeting.h"
 #include "gateway/owned_set.h"
+#include "gateway/stats.h"
 #include "gateway/worker_parts.h"
 
 namespace gateway {
@@ -15,7 +19,7 @@ namespace gateway {
 class TlsServerContext;
 
 /// One listener on one worker: what it accepted. It accepts while there is memory for another connection (Admission). Confined to its worker's thread.
-class ListenerGroup final : private Client::Owner {
+class ListenerGroup final : private Client::Owner, private ProxyGreeting::Owner {
  public:
   struct Plan {
     std::string name;  // "https", "h2c", "admin"
@@ -23,6 +27,8 @@ class ListenerGroup final : private Client::Owner {
     h2::SessionLimits limits;
     bool is_admin;
     ClientProtocols protocols{};
+    bool proxy_protocol = false;  // connections begin with a PROXY header
+    std::vector<Network> trusted = {};  // who may send it, beside unix sockets
   };
 
   ListenerGroup(const WorkerParts& worker, const Exchange::Parts& exchange, const ClientTimeouts& timeouts,
@@ -39,6 +45,11 @@ class ListenerGroup final : private Client::Owner {
 
  private:
   void on_accept(Fd fd, const Address& peer);
+  void serve(Fd fd, const Address& client);
+  bool trusts(const Address& peer) const;
+  void on_greeted(ProxyGreeting& greeting) override;
+  void on_greeting_failed(ProxyGreeting& greeting, bool late, std::string_view why) override;
+  void refuse(const Address& peer, ProxyRefusal reason, std::string_view why);
   bool admits() const;
   void pause_if_full();
   void resume_if_there_is_room();
@@ -50,6 +61,7 @@ class ListenerGroup final : private Client::Owner {
   const ListenerParts parts_;
   const std::function<void()> on_client_gone_;
   OwnedSet<Client> clients_;
+  OwnedSet<ProxyGreeting> greetings_;
   bool is_draining_ = false;
   bool is_paused_ = false;      // for lack of memory: clients wait in the kernel's queue
   Deadline look_again_;         // while it is paused

@@ -133,6 +133,8 @@ std::optional<std::string> Server::open_listeners() {
   for (const ListenerConfig& listener : config_.listeners) {
     ListenerGroup::Plan plan{"h2c", nullptr, session_limits(listener.max_concurrent_streams), false,
                              listener.protocols};
+    plan.proxy_protocol = listener.proxy_protocol;
+    plan.trusted = listener.trusted;
     if (listener.tls) {
       TlsServerContext::Options options{.key_pairs = {}, .alpn = {}, .require_alpn = !plan.protocols.http1};
       if (plan.protocols.h2) options.alpn.emplace_back("h2");

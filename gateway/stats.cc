@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, kTimeouts> kTimeoutNames = {
 constexpr std::array<std::string_view, kCheckResults> kCheckNames = {"ok", "failed", "inconclusive"};
 constexpr std::array<std::string_view, kEvictions> kEvictionNames = {
     "request", "response", "connection", "request_early", "response_early", "connection_early"};
+constexpr std::array<std::string_view, kProxyRefusals> kProxyRefusalNames = {"untrusted", "malformed", "late"};
 constexpr std::array<std::string_view, 5> kStatusClasses = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 /// Names of h2::Abuse, without `none`.
@@ -52,6 +53,8 @@ std::span<const Row> table() {
       {"connections_accepted", "Client connections accepted.", counter, read<&W::connections_accepted>},
       {"connections_open", "Client connections open now.", gauge, read<&W::connections_open>},
       {"handshakes_failed", "TLS handshakes with clients that failed.", counter, read<&W::handshakes_failed>},
+      {"proxy_refusals", "Connections closed for want of a PROXY header from a trusted sender, by reason.", counter,
+       read<&W::proxy_refusals>, "reason", kProxyRefusalNames},
       {"requests", "Requests received.", counter, read<&W::requests>},
       {"responses", "Response heads sent to clients, by class of status.", counter, read<&W::responses>,
        "class", kStatusClasses},

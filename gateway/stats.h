@@ -59,6 +59,10 @@ std::string_view to_string(Timeout timeout);
 enum class Eviction : std::uint8_t { request, response, connection, request_early, response_early, connection_early };
 inline constexpr std::size_t kEvictions = 6;
 
+/// Why a connection was closed that had to begin with a PROXY header; also the index of a counter.
+enum class ProxyRefusal : std::uint8_t { untrusted, malformed, late };
+inline constexpr std::size_t kProxyRefusals = 3;
+
 /// What one worker counts. Its thread writes, any thread reads. A new figure is a member here and a line in
 /// the table of stats.cc, which every page is made from.
 struct alignas(64) WorkerStats {
@@ -67,6 +71,7 @@ struct alignas(64) WorkerStats {
   Counter connections_accepted;
   Gauge connections_open;
   Counter handshakes_failed;
+  std::array<Counter, kProxyRefusals> proxy_refusals;
   Counter requests;
   ByStatusClass responses;
   Counter resets_received;
@@ -97,6 +102,7 @@ struct alignas(64) WorkerStats {
   void count_check(CheckResult result) { health_checks[static_cast<std::size_t>(result)].add(); }
   void count_timeout(Timeout timeout) { timeouts[static_cast<std::size_t>(timeout)].add(); }
   void count_eviction(Eviction kind) { evictions[static_cast<std::size_t>(kind)].add(); }
+  void count_proxy_refusal(ProxyRefusal why) { proxy_refusals[static_cast<std::size_t>(why)].add(); }
   void count_abuse(h2::Abuse abuse) { abuse_kills[static_cast<std::size_t>(abuse)].add(); }
 
  private:

@@ -5,13 +5,13 @@
 
 namespace gateway {
 
-SocketTransport::SocketTransport(EventLoop& loop, Fd fd, std::string peer)
-    : fd_(std::move(fd)), state_(State::handshaking), peer_(std::move(peer)) {
+SocketTransport::SocketTransport(EventLoop& loop, Fd fd, std::string peer, std::uint16_t peer_port)
+    : fd_(std::move(fd)), state_(State::handshaking), peer_(std::move(peer)), peer_port_(peer_port) {
   watcher_.emplace(loop, fd_.get(), event_callback());
 }
 
 SocketTransport::SocketTransport(EventLoop& loop, const Address& address)
-    : state_(State::connecting), peer_(ip_text(address)) {
+    : state_(State::connecting), peer_(ip_text(address)), peer_port_(port_of(address)) {
   std::string why;
   fd_ = start_connect(address, why);
   if (fd_) {

@@ -23,11 +23,12 @@ class SocketTransport : public Transport {
   void want_read(bool wanted) override;
   bool open() const override { return state_ == State::open; }
   const std::string& peer() const override { return peer_; }
+  std::uint16_t peer_port() const override { return peer_port_; }
   const std::string& error() const override { return error_; }
 
  protected:
   /// Over a socket that is connected.
-  SocketTransport(EventLoop& loop, Fd fd, std::string peer);
+  SocketTransport(EventLoop& loop, Fd fd, std::string peer, std::uint16_t peer_port);
   /// Begins to connect. If that fails at once, on_open_failed comes in the next turn all the same.
   SocketTransport(EventLoop& loop, const Address& address);
 
@@ -73,6 +74,7 @@ class SocketTransport : public Transport {
   TransportEvents* events_ = nullptr;
   State state_;
   const std::string peer_;
+  const std::uint16_t peer_port_;
   std::string error_;
   Lifeline lifeline_;
 };

@@ -17,8 +17,8 @@ constexpr std::size_t kPieces = 64;  // in one system call
 
 class TcpTransport final : public SocketTransport {
  public:
-  TcpTransport(EventLoop& loop, Fd fd, std::string peer)
-      : SocketTransport(loop, std::move(fd), std::move(peer)) {
+  TcpTransport(EventLoop& loop, Fd fd, std::string peer, std::uint16_t peer_port)
+      : SocketTransport(loop, std::move(fd), std::move(peer), peer_port) {
     await(true, false);
     feed(false, true);
   }
@@ -80,8 +80,8 @@ Transport::Result TcpTransport::write(pool::Output& output) {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_tcp_transport(EventLoop& loop, Fd fd, std::string peer) {
-  return std::make_unique<TcpTransport>(loop, std::move(fd), std::move(peer));
+std::unique_ptr<Transport> make_tcp_transport(EventLoop& loop, Fd fd, std::string peer, std::uint16_t peer_port) {
+  return std::make_unique<TcpTransport>(loop, std::move(fd), std::move(peer), peer_port);
 }
 
 std::unique_ptr<Transport> connect_tcp(EventLoop& loop, const Address& address) {

@@ -82,7 +82,7 @@ std::string take_error() {
 
 class TlsTransport final : public SocketTransport {
  public:
-  TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context);
+  TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context, std::uint16_t peer_port);
   TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsClientContext& context,
                const std::string& name);
   TlsTransport(EventLoop& loop, const Address& address, const TlsClientContext& context,
@@ -125,8 +125,9 @@ class TlsTransport final : public SocketTransport {
   std::size_t pending_ = 0;  // bytes at the front of the output that OpenSSL wants to be offered again
 };
 
-TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context)
-    : SocketTransport(loop, std::move(fd), std::move(peer)), ssl_(make_ssl(context.raw())) {
+TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsServerContext& context,
+                           std::uint16_t peer_port)
+    : SocketTransport(loop, std::move(fd), std::move(peer), peer_port), ssl_(make_ssl(context.raw())) {
   attach();
   SSL_set_accept_state(ssl_.get());
   await(true, false);
@@ -134,7 +135,7 @@ TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsSe
 
 TlsTransport::TlsTransport(EventLoop& loop, Fd fd, std::string peer, const TlsClientContext& context,
                            const std::string& name)
-    : SocketTransport(loop, std::move(fd), std::move(peer)), ssl_(make_ssl(context.raw())) {
+    : SocketTransport(loop, std::move(fd), std::move(peer), 0), ssl_(make_ssl(context.raw())) {
   start(context, name);
   feed(false, true);
 }
@@ -298,8 +299,8 @@ void TlsTransport::shutdown() {
 }  // namespace
 
 std::unique_ptr<Transport> make_tls_server_transport(EventLoop& loop, Fd fd, std::string peer,
-                                                     const TlsServerContext& context) {
-  return std::make_unique<TlsTransport>(loop, std::move(fd), std::move(peer), context);
+                                                     const TlsServerContext& context, std::uint16_t peer_port) {
+  return std::make_unique<TlsTransport>(loop, std::move(fd), std::move(peer), context, peer_port);
 }
 
 std::unique_ptr<Transport> make_tls_client_transport(EventLoop& loop, Fd fd, std::string peer,

@@ -13,7 +13,7 @@ namespace gateway {
 
 /// TLS over a connected, non-blocking socket, as the server. `context` outlives the transport.
 std::unique_ptr<Transport> make_tls_server_transport(EventLoop& loop, Fd fd, std::string peer,
-                                                     const TlsServerContext& context);
+                                                     const TlsServerContext& context, std::uint16_t peer_port = 0);
 
 /// As the client. `name` is the peer's, for SNI and to verify, unless the context has one: a host name or an
 /// IP address. Where the context verifies and there is no name at all, on_open_failed says so.

@@ -61,6 +61,8 @@ class Transport {
   virtual bool secure() const = 0;
   /// The peer's address without its port ("127.0.0.1", "::1", "unix").
   virtual const std::string& peer() const = 0;
+  /// The peer's port; 0 if it has none.
+  virtual std::uint16_t peer_port() const = 0;
   /// The last failure in words, "" if none.
   virtual const std::string& error() const = 0;
 };

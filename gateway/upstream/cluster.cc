@@ -11,10 +11,12 @@ std::unique_ptr<Endpoint> make_endpoint(const WorkerParts& worker, const Endpoin
   Dialer dialer(worker.loop, resolver, plan.config.endpoints[index].address, plan.addresses[index],
                 plan.tls.get());
   EndpointHealth& health = *plan.health[index];
+  EndpointLimits own = limits;
+  own.proxy_protocol = plan.config.proxy_protocol;
   if (plan.config.protocol == Protocol::h2) {
-    return std::make_unique<H2Endpoint>(worker, limits, std::move(dialer), health);
+    return std::make_unique<H2Endpoint>(worker, own, std::move(dialer), health);
   }
-  return std::make_unique<Http1Endpoint>(worker, limits, std::move(dialer), health);
+  return std::make_unique<Http1Endpoint>(worker, own, std::move(dialer), health);
 }
 
 Cluster::Cluster(const WorkerParts& worker, const EndpointLimits& limits, const ClusterPlan& plan,

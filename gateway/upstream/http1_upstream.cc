@@ -27,7 +27,7 @@ Http1Upstream::Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transpor
 void Http1Upstream::carry(Exchange& exchange, User& user) {
   assert(is_open_ && exchange_ == nullptr);
   deadline_.clear();
-  std::string head;
+  std::string head = proxy_greeting(exchange.origin());
   const WrittenHead message = write_request_head(upstream_request(exchange.request(), exchange.origin()),
                                                  exchange.request_has_body(), head);
   if (!message.error.empty()) {
@@ -43,6 +43,15 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   connection_.receive(&exchange.response_body());
   connection_.expect(exchange.request().get(":method"));
   connection_.send(head, message, &exchange.request_body());
+}
+
+// It comes just before the request, since only then it is known whose request it is.
+std::string Http1Upstream::proxy_greeting(const RequestOrigin& origin) const {
+  if (limits_.proxy_protocol == ProxyVersion::none) return "";
+  std::string why;
+  const auto local = parse_host_port(origin.local, why);
+  return proxy_header(limits_.proxy_protocol, numeric_address(HostPort{.host = origin.peer, .port = origin.peer_port}),
+                      local ? numeric_address(*local) : std::nullopt);
 }
 
 void Http1Upstream::abandon() {
@@ -153,7 +162,8 @@ void Http1Upstream::on_broken(int status, std::string_view reason) {
 void Http1Upstream::complete() {
   const bool request_sent = connection_.sent();
   if (keep_alive_ && !request_sent && !write_failed_) return;
-  const bool reusable = keep_alive_ && request_sent && !write_failed_;
+  // A PROXY header speaks of one client: the next request may be another's.
+  const bool reusable = limits_.proxy_protocol == ProxyVersion::none && keep_alive_ && request_sent && !write_failed_;
   if (!request_sent) exchange_->request_body().close();
   detach();
   if (!reusable) return end(nullptr);

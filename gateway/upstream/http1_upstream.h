@@ -12,6 +12,7 @@
 namespace gateway {
 
 class Exchange;
+struct RequestOrigin;
 
 /// One HTTP/1.1 connection to a backend. It carries one exchange at a time.
 ///
@@ -69,6 +70,7 @@ class Http1Upstream final : private Http1Connection::Owner {
   void on_stuck(std::string_view reason) override;
   void on_write_failed() override;
 
+  std::string proxy_greeting(const RequestOrigin& origin) const;
   void complete();
   void detach();
   void fail(std::string_view reason, bool retry_safe);

@@ -207,6 +207,30 @@ TEST(ConfigMistakes, TheBudgetIsTooSmallForTheBlocks) {
   EXPECT_TRUE(mistakes_in(in_document("[memory]\nblocks = 16368")).empty());
 }
 
+TEST(ConfigMistakes, ProxyProtocol) {
+  const std::string address = "address = \"[::1]:0\"\n";
+  const std::string endpoints = "endpoints = [\"a:80\"]\n";
+  EXPECT_TRUE(mistakes_in(in_listener(address + "proxy_protocol = true\ntrusted = [\"::/0\", \"10.0.0.0/8\"]")).empty());
+  EXPECT_TRUE(mistakes_in(in_listener("address = \"unix:x.sock\"\nproxy_protocol = true")).empty());
+  EXPECT_TRUE(mistakes_in(in_listener(address + "trusted = []")).empty());
+  EXPECT_TRUE(mistakes_in(in_cluster(endpoints + "proxy_protocol = \"v2\"")).empty());
+  EXPECT_TRUE(mistakes_in(in_cluster(endpoints + "proxy_protocol = \"none\"\nprotocol = \"h2\"")).empty());
+  expect({
+      {in_listener(address + "proxy_protocol = true"),
+       {R"(g.toml:3:18: listener.proxy_protocol is true, but nobody is trusted to send a PROXY header; name the proxies in front, like trusted = ["10.0.0.0/8"])"}},
+      {in_listener(address + "trusted = [\"::1\"]"),
+       {R"(g.toml:3:11: listener.trusted is of no effect without proxy_protocol = true; add that, or leave this out)"}},
+      {in_listener(address + "proxy_protocol = true\ntrusted = [\"::1\", \"10.0.0.1/8\"]"),
+       {R"(g.toml:4:19: listener.trusted: "10.0.0.1/8" has bits behind its first 8; write the network's own address, or a longer length)"}},
+      {in_cluster(endpoints + "proxy_protocol = \"v3\""),
+       {R"(g.toml:4:18: cluster.proxy_protocol is "v3"; it must be "none", "v1" or "v2")"}},
+      {in_cluster(endpoints + "proxy_protocol = \"v2\"\nprotocol = \"h2\""),
+       {R"(g.toml:4:18: cluster.proxy_protocol is "v2", but this cluster has protocol "h2"; a PROXY header goes to cleartext HTTP/1.1 only, on a connection of its own for each request)"}},
+      {in_cluster(endpoints + "proxy_protocol = \"v1\"\ntls = {}"),
+       {R"(g.toml:4:18: cluster.proxy_protocol is "v1", but this cluster has tls; a PROXY header goes to cleartext HTTP/1.1 only, on a connection of its own for each request)"}},
+  });
+}
+
 TEST(ConfigMistakes, Choices) {
   expect({
       {in_cluster("protocol = \"http/2\"\nendpoints = [\"a:80\"]"),

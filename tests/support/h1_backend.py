@@ -100,14 +100,18 @@ def tell(connection):
 
 
 class H1Backend:
-    """Listens on 127.0.0.1; `serve(connection)` runs on each connection's thread, which is closed afterwards."""
+    """Listens on 127.0.0.1, or on a unix socket at `path`; `serve(connection)` runs on each connection's thread, which is closed afterwards."""
 
-    def __init__(self, serve=tell, port=0):
+    def __init__(self, serve=tell, port=0, path=None):
         self.serve = serve
         self.connections = []
         self.errors = []
-        self.server = socket.create_server(("127.0.0.1", port), backlog=256)
-        self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
+        if path:
+            self.server = socket.create_server(str(path), family=socket.AF_UNIX, backlog=256)
+            self.address = f"unix:{path}"
+        else:
+            self.server = socket.create_server(("127.0.0.1", port), backlog=256)
+            self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
