@@ -41,16 +41,9 @@ Fault see_pseudo(const HeaderField& field, Seen& seen) {
   return "unknown pseudo-header field";
 }
 
-bool is_lower(std::string_view name) {
-  for (char c : name) {
-    if (to_lower(c) != c) return false;
-  }
-  return true;
-}
-
 Fault see_regular(const HeaderField& field, Seen& seen) {
   seen.regular = true;
-  if (!is_token(field.name) || !is_lower(field.name)) return "bad byte in a field name";
+  if (!is_lower_token(field.name)) return "bad byte in a field name";
   if (!is_field_value(field.value)) return "bad byte in a field value";
   switch (field.name.size()) {
     case 2:

@@ -37,12 +37,7 @@ void HeaderList::set(std::string_view name, std::string_view value) {
 }
 
 std::size_t HeaderList::remove(std::string_view name) {
-  const auto is_named = [&](const Entry& entry) {
-    if (std::string_view(text_).substr(entry.offset, entry.name) != name) return false;
-    bytes_ -= entry.name + entry.value + kFieldOverhead;
-    return true;
-  };
-  return std::erase_if(fields_, is_named);
+  return remove_if([name](const HeaderField& field) { return field.name == name; });
 }
 
 std::optional<std::string_view> HeaderList::find(std::string_view name) const {
@@ -62,13 +57,6 @@ void HeaderList::clear() {
   text_.clear();
   fields_.clear();
   bytes_ = 0;
-}
-
-HeaderField HeaderList::operator[](std::size_t i) const {
-  const Entry& entry = fields_[i];
-  const std::string_view text(text_);
-  return {text.substr(entry.offset, entry.name), text.substr(entry.offset + entry.name, entry.value),
-          entry.sensitive};
 }
 
 }  // namespace h2

@@ -29,6 +29,17 @@ class HeaderList {
   void set(std::string_view name, std::string_view value);
   /// Returns how many there were.
   std::size_t remove(std::string_view name);
+  /// Removes the fields for which `goes` is true and returns how many. Their text stays where it is: views into the list stay
+  /// valid.
+  template <typename Predicate>
+  std::size_t remove_if(Predicate goes) {
+    return std::erase_if(fields_, [&](const Entry& entry) {
+      const HeaderField field = field_of(entry);
+      if (!goes(field)) return false;
+      bytes_ -= field.name.size() + field.value.size() + kFieldOverhead;
+      return true;
+    });
+  }
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const;
   /// The first field of that name, or "".
@@ -40,7 +51,7 @@ class HeaderList {
   std::size_t size() const { return fields_.size(); }
   bool empty() const { return fields_.empty(); }
   void clear();
-  HeaderField operator[](std::size_t i) const;
+  HeaderField operator[](std::size_t i) const { return field_of(fields_[i]); }
 
   class Iterator {
    public:
@@ -66,6 +77,11 @@ class HeaderList {
     std::uint32_t value;
     bool sensitive;
   };
+  HeaderField field_of(const Entry& entry) const {
+    const char* const name = text_.data() + entry.offset;
+    return {{name, entry.name}, {name + entry.name, entry.value}, entry.sensitive};
+  }
+
   std::string text_;
   std::vector<Entry> fields_;
   std::size_t bytes_ = 0;

@@ -33,6 +33,7 @@ class ByteSet {
 
 constexpr ByteSet kAlphanumeric = ByteSet().with_range('0', '9').with_range('a', 'z').with_range('A', 'Z');
 constexpr ByteSet kToken = ByteSet(kAlphanumeric).with("!#$%&'*+-.^_`|~");
+constexpr ByteSet kLowerToken = ByteSet(kToken).without("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 constexpr ByteSet kValue = ByteSet().with("\t").with_range(0x20, 0xff).without("\x7f");
 constexpr ByteSet kPath = ByteSet().with_range(0x21, 0xff).without("\x7f#");
 constexpr ByteSet kAuthority = ByteSet(kAlphanumeric).with("-._~!$&'()*+,;=:[]%");
@@ -107,6 +108,10 @@ bool is_token(std::string_view text) {
   return !text.empty() && kToken.has_all(text);
 }
 
+bool is_lower_token(std::string_view text) {
+  return !text.empty() && kLowerToken.has_all(text);
+}
+
 bool is_field_value(std::string_view text) {
   while (text.size() >= sizeof(std::uint64_t) && all_printable(text.data()))
     text.remove_prefix(sizeof(std::uint64_t));
@@ -144,14 +149,14 @@ void append_lower(std::string& to, std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, to_lower, to_lower);
+  return a.size() == b.size() && std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 bool list_has(std::string_view list, std::string_view member) {

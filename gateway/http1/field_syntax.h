@@ -13,6 +13,8 @@ namespace gateway {
 
 /// A method or field name: one or more tchar (RFC 9110 §5.6.2).
 bool is_token(std::string_view text);
+/// A token without upper case: a field name as HTTP/2 has it (RFC 9113 §8.2.1).
+bool is_lower_token(std::string_view text);
 /// No control character but HTAB (RFC 9110 §5.5). Bytes from 0x80 on are let through, as every proxy does.
 bool is_field_value(std::string_view text);
 /// The :path of a request: "/…" without control characters, space, DEL or a fragment; or "*" (RFC 9110 §7.1).
