@@ -13,12 +13,14 @@ namespace {
 using h2::HeaderField;
 using h2::HeaderList;
 
-/// The fields that Connection names; costs a look at the names' lengths where there is none.
+/// The fields that Connection names; costs a look at the names' lengths where there is none, or where it says
+/// "keep-alive".
 class Nominated {
  public:
   explicit Nominated(const HeaderList& fields) {
     for (const HeaderField field : fields) {
-      if (equals_ignoring_case(field.name, "connection")) lists_.push_back(field.value);
+      if (equals_ignoring_case(field.name, "connection") && !is_option(field.value))
+        lists_.push_back(field.value);
     }
   }
   bool has(std::string_view name) const {
@@ -30,6 +32,9 @@ class Nominated {
   }
 
  private:
+  // What most say; no field of that name is forwarded anyway.
+  static bool is_option(std::string_view list) { return equals_ignoring_case(list, "keep-alive"); }
+
   std::vector<std::string_view> lists_;
 };
 
@@ -170,10 +175,39 @@ void reserve_like(const HeaderList& fields, std::size_t more_text, std::size_t m
               fields.size() + more_fields);
 }
 
+/// Whether it can go on as it stands.
+bool is_clean(const HeaderField& field) {
+  const std::string_view value = field.value;
+  return is_lower_token(field.name) && is_field_value(value) && trim(value).size() == value.size();
+}
+
+/// Whether ":status" is first and what follows is clean, which it is wherever a session or codec of ours has
+/// read it.
+bool is_clean_response(const HeaderList& response) {
+  if (response.empty() || response[0].name != ":status") return false;
+  for (std::size_t i = 1; i < response.size(); ++i) {
+    if (!is_clean(response[i])) return false;
+  }
+  return true;
+}
+
 /// Adds a field from a peer if no byte of it may do harm.
 void add_clean(const HeaderField& field, HeaderList& out) {
   const std::string_view value = trim(field.value);
   if (is_token(field.name) && is_field_value(value)) out.add(field.name, value, field.sensitive);
+}
+
+HeaderList cleaned_response(const HeaderList& response) {
+  HeaderList out;
+  reserve_like(response, 16, 1, out);
+  out.add(":status", response.get(":status"));
+  std::string name;
+  for (const HeaderField field : response) {
+    name.clear();
+    append_lower(name, field.name);
+    add_clean({name, field.value, field.sensitive}, out);  // a pseudo-header field's name is no token
+  }
+  return out;
 }
 
 }  // namespace
@@ -226,25 +260,19 @@ HeaderList upstream_request(const HeaderList& request, const RequestOrigin& orig
   return out;
 }
 
-HeaderList client_response(const HeaderList& response, std::string_view received_protocol) {
+HeaderList client_response(HeaderList response, std::string_view received_protocol) {
+  if (!is_clean_response(response)) response = cleaned_response(response);
   const Nominated nominated(response);
   const int status = status_of(response);
   const bool sized = status >= 200 && status != 204;
-  HeaderList out;
-  reserve_like(response, 16, 1, out);
-  out.add(":status", response.get(":status"));
-  std::string name;
-  for (const HeaderField field : response) {
-    if (field.name.starts_with(':')) continue;
-    name.clear();
-    append_lower(name, field.name);
-    if (is_connection_specific(name) || name == "te" || nominated.has(name)) continue;
-    if (!sized && name == "content-length") continue;
-    add_clean({name, field.value, field.sensitive}, out);
-  }
+  response.remove_if([&](const HeaderField& field) {
+    const std::string_view name = field.name;
+    return is_connection_specific(name) || name == "te" || (!sized && name == "content-length") ||
+           nominated.has(name);
+  });
   std::string via(received_protocol);
-  out.add("via", via.append(" gateway"));
-  return out;
+  response.add("via", via.append(" gateway"));
+  return response;
 }
 
 HeaderList sanitize_trailers(const HeaderList& trailers) {

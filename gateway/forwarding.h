@@ -53,10 +53,11 @@ h2::HeaderList upstream_request(const h2::HeaderList& request, const RequestOrig
 /// The response to send to a client, interim ones too. `received_protocol` is the backend's version for via:
 /// "1.1" or "2".
 ///
-/// Hop-by-hop fields and those that Connection names are removed, as are a content-length on 1xx and 204 (RFC
+/// The list is moved through, and copied only where a field has to be made clean. Hop-by-hop fields and those that Connection
+/// names are removed, as are a content-length on 1xx and 204 (RFC
 /// 9110 §8.6) and fields with bytes that may not stand there. Names become lower case, and values lose blanks
 /// around them.
-h2::HeaderList client_response(const h2::HeaderList& response, std::string_view received_protocol);
+h2::HeaderList client_response(h2::HeaderList response, std::string_view received_protocol);
 
 /// Trailers, either way, without pseudo-header fields, those that may not be trailers, and those with bytes
 /// that may not stand there.

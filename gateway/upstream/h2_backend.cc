@@ -59,8 +59,8 @@ void H2Backend::on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderL
     return stream.reset(h2::ErrorCode::cancel);
   }
   switch (kind) {
-    case h2::HeadersKind::interim: return exchange_->interim(client_response(headers, "2"));
-    case h2::HeadersKind::response: return exchange_->respond(client_response(headers, "2"), !end_stream);
+    case h2::HeadersKind::interim: return exchange_->interim(client_response(std::move(headers), "2"));
+    case h2::HeadersKind::response: return exchange_->respond(client_response(std::move(headers), "2"), !end_stream);
     case h2::HeadersKind::trailers: return exchange_->set_response_trailers(sanitize_trailers(headers));
     case h2::HeadersKind::request: return;
   }

@@ -127,11 +127,11 @@ bool Http1Upstream::admits_section(std::size_t bytes) {
 }
 
 void Http1Upstream::on_head(h2::HeaderList&& head, bool has_body) {
-  if (exchange_ != nullptr) exchange_->respond(client_response(head, "1.1"), has_body);
+  if (exchange_ != nullptr) exchange_->respond(client_response(std::move(head), "1.1"), has_body);
 }
 
 void Http1Upstream::on_interim(h2::HeaderList&& head) {
-  if (exchange_ != nullptr) exchange_->interim(client_response(head, "1.1"));
+  if (exchange_ != nullptr) exchange_->interim(client_response(std::move(head), "1.1"));
 }
 
 void Http1Upstream::on_trailers(h2::HeaderList&& trailers) {
