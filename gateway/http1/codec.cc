@@ -219,8 +219,8 @@ bool Http1Codec::within_limits(std::size_t more) {
   constexpr int kTooLarge = 431;
   constexpr int kNoMemory = 503;
   const bool trailers = phase_ == Phase::trailers;
-  const std::string what =
-      std::string(requests() ? "request " : "response ") + (trailers ? "trailers" : "header");
+  const std::string_view what = requests() ? (trailers ? "request trailers" : "request header")
+                                           : (trailers ? "response trailers" : "response header");
   // A response's head has ":status" too, a request's up to four such fields.
   const std::size_t pseudo = trailers ? 0 : requests() ? 3 : 1;
   const std::size_t bytes = section_.bytes() + extra_bytes_ + more;
