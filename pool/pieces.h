@@ -10,7 +10,7 @@ namespace pool {
 /// malloc keeps seven pieces of a size for a thread and merges and splits the others. A gateway makes and
 /// ends hundreds of streams in one turn of a loop, each of 25 to 43 pieces of always the same sizes. So a
 /// thread keeps up to kKeptBytes here, of any sizes, and gives them back when it ends. What is kept is free
-/// memory: it is in no ledger, as what malloc keeps is not.
+/// memory: it is in no ledger, and part of the fixed base (MemoryKeeper::open).
 ///
 /// Any thread may free what another one has allocated. Does not throw. Builds with a sanitizer keep nothing,
 /// so that it sees every use of memory that was freed.
