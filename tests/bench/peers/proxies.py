@@ -193,7 +193,7 @@ def candidates(names, protocol):
 def running(name, directory, certificates, origin, protocol, workers=1, budget=None):
     """The proxy as a `Pinned` process that listens, with its port; one worker has CPU 0 alone, two have both."""
     directory = pathlib.Path(directory)
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     setting = Setting(directory, certificates, origin, protocol, workers, budget)
     command, environment = COMMANDS[name](setting)
     with Pinned(command, directory / "log", cpus="0" if workers == 1 else "0,1", env={**os.environ, **environment}) as proxy:
