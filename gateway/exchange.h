@@ -131,7 +131,7 @@ class Exchange {
   const h2::HeaderList* request_trailers() const;
   /// The request head has left for the backend.
   void sent();
-  /// Ask for each header section of the response before it is kept, and again as it grows. If not: fail(no_memory(...)).
+  /// Ask for each header section of the response before it is kept, and again as it grows. If not: fail(no_memory_for_response(...)).
   bool admits_section(std::size_t bytes) { return client_.admits_section(bytes); }
   void interim(h2::HeaderList head);
   /// REQUIRES: called once. `has_body` false: the response ends with its head (HEAD, 204, 304, or an empty body).

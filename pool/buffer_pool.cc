@@ -116,7 +116,7 @@ TurnQueue::Supplies BufferPool::supplies() const {
 
 // Blocks in workers' caches are as good as free.
 bool BufferPool::may_have(const TurnGroup* group, Direction direction) const {
-  const std::size_t held = group != nullptr ? group->held(direction) + group->granted_[index(direction)] : 0;
+  const std::size_t held = group != nullptr ? group->claimed(direction) : 0;
   if (held == 0) return true;
   std::size_t cached = 0;
   std::size_t cached_all = 0;

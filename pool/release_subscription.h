@@ -38,8 +38,11 @@ class TurnGroup {
 
  private:
   friend class BufferPool;
-  friend class LocalPool;
   friend class TurnQueue;
+  /// What it holds, and what its waiters were granted. Guarded by the pool's lock.
+  std::size_t claimed(Direction direction) const {
+    return held(direction) + granted_[static_cast<std::size_t>(direction)];
+  }
   struct Line {  // the waiters of one class and direction, first come first served
     ReleaseSubscription* first = nullptr;
     ReleaseSubscription* last = nullptr;

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <cassert>
 #include <cstddef>
 
 #include "pool/block.h"

@@ -25,9 +25,8 @@ TurnGroup::~TurnGroup() {
 void TurnQueue::enter(TurnGroup& group, std::size_t urgency, std::size_t direction) {
   Lane& lane = lanes_[urgency][direction];
   TurnGroup::Line& own = line(group, urgency, direction);
-  own.level = level(group.tally_->held(static_cast<Direction>(direction)) + group.granted_[direction]);
+  own.level = level(group.claimed(static_cast<Direction>(direction)));
   TurnGroup*& first = lane.first[own.level];
-  if (lane.levels == 0) lane.passed_by = 0;
   if (first == nullptr) {
     first = own.next = own.prev = &group;
     lane.levels |= 1U << own.level;
@@ -57,14 +56,12 @@ void TurnQueue::leave(TurnGroup& group, std::size_t urgency, std::size_t directi
 
 void TurnQueue::settle(TurnGroup& group, Direction direction) {
   const std::size_t d = index(direction);
-  const std::size_t now = level(group.tally_->held(direction) + group.granted_[d]);
+  const std::size_t now = level(group.claimed(direction));
   for (std::size_t u = 0; u < kUrgencies; ++u) {
     const TurnGroup::Line& own = line(group, u, d);
     if (own.first == nullptr || own.level == now) continue;
-    const unsigned passed_by = lanes_[u][d].passed_by;
     leave(group, u, d);
     enter(group, u, d);
-    lanes_[u][d].passed_by = passed_by;
   }
 }
 
@@ -81,7 +78,7 @@ void TurnQueue::push(ReleaseSubscription& waiter) {
     enter(waiter.group_, u, d);
   }
   own.last = &waiter;
-  ++lanes_[u][d].waiters;
+  if (lanes_[u][d].waiters++ == 0) lanes_[u][d].passed_by = 0;
 }
 
 void TurnQueue::remove(ReleaseSubscription& waiter) {
