@@ -51,7 +51,7 @@ void ClientStream::on_interim(const h2::HeaderList& head) {
 
 void ClientStream::respond() {
   if (stream_ == nullptr) return;
-  stream_->respond(exchange_.response(),
+  stream_->respond(exchange_.take_response(),
                    exchange_.response_has_body() ? &exchange_.response_body() : nullptr);
 }
 

@@ -113,6 +113,8 @@ class Exchange {
   void set_request_trailers(h2::HeaderList trailers) { request_trailers_ = std::move(trailers); }
   const h2::HeaderList* response_trailers() const;
   const h2::HeaderList& response() const { return response_; }
+  /// Gives the response's head away, to who sends it.
+  h2::HeaderList take_response() { return std::move(response_); }
   bool response_has_body() const { return response_has_body_; }
   /// The response has left completely (`reason` empty), or the client is gone (`reason` says how). Gives up the backend.
   /// Called once, last.

@@ -14,16 +14,16 @@ using h2::HeaderField;
 using h2::HeaderList;
 
 /// The fields that Connection names; costs a look at the names' lengths where there is none, or where it says
-/// "keep-alive".
+/// "keep-alive". Pseudo-header fields cannot be named.
 class Nominated {
  public:
   explicit Nominated(const HeaderList& fields) {
     for (const HeaderField field : fields) {
-      if (equals_ignoring_case(field.name, "connection") && !is_option(field.value))
-        lists_.push_back(field.value);
+      if (field.name == "connection" && !is_option(field.value)) lists_.push_back(field.value);
     }
   }
   bool has(std::string_view name) const {
+    if (lists_.empty() || name.starts_with(':')) return false;
     if (name == "content-length") return false;  // framing is not up to the sender's lists
     for (std::string_view list : lists_) {
       if (list_has(list, name)) return true;
@@ -104,23 +104,15 @@ bool quotes_closed(std::string_view value) {
   return !open;
 }
 
-/// for=…;host=…;proto=… (RFC 7239 §4, §6).
-std::string forwarded_element(const RequestOrigin& origin, std::string_view authority,
-                              std::string_view proto) {
-  std::string element;
-  element.reserve(40 + origin.peer.size() + authority.size());
-  element.append("for=");
-  if (origin.peer == "unix") {
-    element.append("unknown");
-  } else if (origin.peer.find(':') != std::string::npos) {
-    element.append("\"[").append(origin.peer).append("]\"");
-  } else {
-    element.append(origin.peer);
-  }
-  const bool quoted = !is_token(authority);
-  element.append(quoted ? ";host=\"" : ";host=").append(authority).append(quoted ? "\"" : "");
-  element.append(";proto=").append(proto);
-  return element;
+/// Adds forwarded with what came and our client's element: for=…;host=…;proto=… (RFC 7239 §4, §6).
+void add_forwarded(std::string_view before, std::string_view peer, std::string_view authority,
+                   std::string_view proto, HeaderList& out) {
+  const bool is_unix = peer == "unix";
+  const bool is_v6 = peer.find(':') != std::string_view::npos;
+  const std::string_view quote = is_token(authority) ? "" : "\"";
+  out.add_joined("forwarded",
+                 {before, before.empty() ? "" : ", ", "for=", is_v6 ? "\"[" : "", is_unix ? "unknown" : peer,
+                  is_v6 ? "]\"" : "", ";host=", quote, authority, quote, ";proto=", proto});
 }
 
 /// What is not copied as it stands, gathered on the way through a request.
@@ -153,61 +145,22 @@ void gather(const HeaderField& field, RequestField kind, Gathered& gathered) {
   }
 }
 
-void add_gathered(Gathered& gathered, const RequestOrigin& origin, std::string_view authority,
+void add_gathered(const Gathered& gathered, const RequestOrigin& origin, std::string_view authority,
                   HeaderList& out) {
   if (!gathered.cookies.empty()) {
     out.add("cookie", gathered.cookies.value(), gathered.cookies_sensitive);
   }
   if (gathered.te_trailers) out.add("te", "trailers");
-  out.add("via", std::string(origin.protocol).append(" gateway"));
+  out.add_joined("via", {origin.protocol, " gateway"});
   const std::string_view proto = origin.secure ? "https" : "http";
-  if (origin.peer != "unix") gathered.forwarded_for.add(origin.peer, ", ");
-  if (!gathered.forwarded_for.empty()) out.add("x-forwarded-for", gathered.forwarded_for.value());
+  const std::string_view before = gathered.forwarded_for.value();
+  const std::string_view peer = origin.peer == "unix" ? "" : std::string_view(origin.peer);
+  if (!before.empty() || !peer.empty()) {
+    out.add_joined("x-forwarded-for", {before, before.empty() || peer.empty() ? "" : ", ", peer});
+  }
   out.add("x-forwarded-proto", proto);
   out.add("x-forwarded-host", authority);
-  const std::string element = forwarded_element(origin, authority, proto);
-  gathered.forwarded.add(element, ", ");
-  out.add("forwarded", gathered.forwarded.value());
-}
-
-void reserve_like(const HeaderList& fields, std::size_t more_text, std::size_t more_fields, HeaderList& out) {
-  out.reserve(fields.bytes() - fields.size() * HeaderList::kFieldOverhead + more_text,
-              fields.size() + more_fields);
-}
-
-/// Whether it can go on as it stands.
-bool is_clean(const HeaderField& field) {
-  const std::string_view value = field.value;
-  return is_lower_token(field.name) && is_field_value(value) && trim(value).size() == value.size();
-}
-
-/// Whether ":status" is first and what follows is clean, which it is wherever a session or codec of ours has
-/// read it.
-bool is_clean_response(const HeaderList& response) {
-  if (response.empty() || response[0].name != ":status") return false;
-  for (std::size_t i = 1; i < response.size(); ++i) {
-    if (!is_clean(response[i])) return false;
-  }
-  return true;
-}
-
-/// Adds a field from a peer if no byte of it may do harm.
-void add_clean(const HeaderField& field, HeaderList& out) {
-  const std::string_view value = trim(field.value);
-  if (is_token(field.name) && is_field_value(value)) out.add(field.name, value, field.sensitive);
-}
-
-HeaderList cleaned_response(const HeaderList& response) {
-  HeaderList out;
-  reserve_like(response, 16, 1, out);
-  out.add(":status", response.get(":status"));
-  std::string name;
-  for (const HeaderField field : response) {
-    name.clear();
-    append_lower(name, field.name);
-    add_clean({name, field.value, field.sensitive}, out);  // a pseudo-header field's name is no token
-  }
-  return out;
+  add_forwarded(gathered.forwarded.value(), origin.peer, authority, proto, out);
 }
 
 }  // namespace
@@ -217,51 +170,37 @@ HeaderList client_request(const HeaderList& head, std::string_view local) {
   const auto authority = head.find(":authority");
   const auto host = head.find("host");
   HeaderList out;
-  reserve_like(head, local.size(), 2, out);
-  out.add(":method", head.get(":method"));
-  out.add(":scheme", head.get(":scheme"));
-  out.add(":authority",
-          authority ? *authority : host.value_or(local.starts_with("unix:") ? "localhost" : local));
-  out.add(":path", head.get(":path"));
+  out.reserve(head.text() + local.size(), head.size() + 2);
+  if (!authority) out.add(":authority", host.value_or(local.starts_with("unix:") ? "localhost" : local));
   bool te_trailers = false;
-  for (const HeaderField field : head) {
-    if (field.name.starts_with(':') || field.name == "host" || is_connection_specific(field.name)) continue;
-    if (field.name == "te") {
-      te_trailers |= list_has(field.value, "trailers");
-    } else if (!nominated.has(field.name)) {
-      out.add(field.name, field.value, field.sensitive);
-    }
-  }
+  out.append_if(head, [&](const HeaderField& field) {
+    if (field.name == "te") te_trailers |= list_has(field.value, "trailers");
+    return field.name != "host" && field.name != "te" && !is_connection_specific(field.name) &&
+           !nominated.has(field.name);
+  });
   if (te_trailers) out.add("te", "trailers");
   return out;
 }
 
 HeaderList upstream_request(const HeaderList& request, const RequestOrigin& origin) {
   const Nominated nominated(request);
-  const std::string_view authority = authority_of(request);
+  const auto named = request.find(":authority");
+  const std::string_view authority = named ? *named : request.get("host");
   HeaderList out;
-  reserve_like(request, 160 + 2 * origin.peer.size() + 3 * authority.size(), 6, out);
-  out.add(":method", request.get(":method"));
-  out.add(":scheme", request.get(":scheme"));
-  out.add(":authority", authority);
-  out.add(":path", request.get(":path"));
+  out.reserve(request.text() + 160 + 2 * origin.peer.size() + 3 * authority.size(), request.size() + 6);
+  if (!named) out.add(":authority", authority);
   Gathered gathered;
-  for (const HeaderField field : request) {
-    if (field.name.starts_with(':')) continue;
+  out.append_if(request, [&](const HeaderField& field) {
     const RequestField kind = kind_of(field.name);
-    if (kind == RequestField::dropped || (kind != RequestField::te && nominated.has(field.name))) continue;
-    if (kind == RequestField::copied) {
-      out.add(field.name, field.value, field.sensitive);
-    } else {
-      gather(field, kind, gathered);
-    }
-  }
+    if (kind != RequestField::te && nominated.has(field.name)) return false;
+    gather(field, kind, gathered);
+    return kind == RequestField::copied;
+  });
   add_gathered(gathered, origin, authority, out);
   return out;
 }
 
 HeaderList client_response(HeaderList response, std::string_view received_protocol) {
-  if (!is_clean_response(response)) response = cleaned_response(response);
   const Nominated nominated(response);
   const int status = status_of(response);
   const bool sized = status >= 200 && status != 204;
@@ -270,20 +209,13 @@ HeaderList client_response(HeaderList response, std::string_view received_protoc
     return is_connection_specific(name) || name == "te" || (!sized && name == "content-length") ||
            nominated.has(name);
   });
-  std::string via(received_protocol);
-  response.add("via", via.append(" gateway"));
+  response.add_joined("via", {received_protocol, " gateway"});
   return response;
 }
 
 HeaderList sanitize_trailers(const HeaderList& trailers) {
   HeaderList out;
-  reserve_like(trailers, 0, 0, out);
-  std::string name;
-  for (const HeaderField field : trailers) {
-    name.clear();
-    append_lower(name, field.name);
-    if (!is_forbidden_in_trailers(name)) add_clean({name, field.value, field.sensitive}, out);
-  }
+  out.append_if(trailers, [](const HeaderField& field) { return !is_forbidden_in_trailers(field.name); });
   return out;
 }
 

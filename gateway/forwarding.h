@@ -53,14 +53,12 @@ h2::HeaderList upstream_request(const h2::HeaderList& request, const RequestOrig
 /// The response to send to a client, interim ones too. `received_protocol` is the backend's version for via:
 /// "1.1" or "2".
 ///
-/// The list is moved through, and copied only where a field has to be made clean. Hop-by-hop fields and those that Connection
-/// names are removed, as are a content-length on 1xx and 204 (RFC
-/// 9110 §8.6) and fields with bytes that may not stand there. Names become lower case, and values lose blanks
-/// around them.
+/// The list is moved through. Hop-by-hop fields and those that Connection names are removed, as is a content-length on 1xx
+/// and 204 (RFC 9110 §8.6). REQUIRES: ":status" is first, names are in lower case, no byte stands where it may not: so does
+/// whoever reads a response, the codec and the session.
 h2::HeaderList client_response(h2::HeaderList response, std::string_view received_protocol);
 
-/// Trailers, either way, without pseudo-header fields, those that may not be trailers, and those with bytes
-/// that may not stand there.
+/// Trailers, either way, without pseudo-header fields and those that may not be trailers. REQUIRES: as client_response().
 h2::HeaderList sanitize_trailers(const h2::HeaderList& trailers);
 
 /// The content-length, if there is one that is a number.

@@ -8,6 +8,13 @@
 #include "gateway/stats.h"
 
 namespace gateway {
+namespace {
+
+std::optional<Error> header_too_large() {
+  return Error{.source = ErrorSource::client, .status = 431, .reason = "request header too large"};
+}
+
+}  // namespace
 
 H2Client::H2Client(const ListenerParts& parts, std::unique_ptr<Transport> transport,
                    ClientConnection::Owner& owner)
@@ -107,14 +114,7 @@ bool H2Client::admits_section(std::size_t bytes) {
 
 void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) {
   const Transport& transport = connection_.transport();
-  Error error{.source = ErrorSource::client, .status = 431, .reason = "request header too large"};
-  const Error* refusal = oversized ? &error : nullptr;
-  if (refusal == nullptr) {
-    if (auto wrong = check_request(headers)) {
-      error = std::move(*wrong);
-      refusal = &error;
-    }
-  }
+  const std::optional<Error> refusal = oversized ? header_too_large() : check_request(headers);
   ClientStream& client = streams_.add(std::make_unique<ClientStream>(
       parts_.worker, parts_.exchange, turns_, stream, std::move(headers), !end_stream,
       RequestOrigin{transport.peer(), parts_.local, transport.secure(), stream.id(), protocol_,
@@ -122,7 +122,7 @@ void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end
       static_cast<ClientStream::Owner&>(*this)));
   held_ += client.cost();
   idle_deadline_.clear();
-  client.start(refusal);
+  client.start(refusal ? &*refusal : nullptr);
 }
 
 void H2Client::on_goaway(const h2::GoAway& goaway) {

@@ -7,7 +7,7 @@
 #include "gateway/client_connection.h"
 #include "gateway/client_stream.h"
 #include "gateway/h2_connection.h"
-#include "gateway/owned_set.h"
+#include "pool/owned_set.h"
 #include "gateway/worker_parts.h"
 
 namespace gateway {
@@ -51,7 +51,7 @@ class H2Client final : public ClientConnection,
   const ListenerParts& parts_;
   ClientConnection::Owner& owner_;
   pool::TurnGroup turns_;  // outlives the streams
-  OwnedSet<ClientStream> streams_;
+  pool::OwnedSet<ClientStream> streams_;
   Deadline slow_deadline_;           // preface, header sections
   Deadline idle_deadline_;           // without a stream; then for the answer to the drain's PING
   std::size_t held_ = 0;             // by its streams, as admission reckons

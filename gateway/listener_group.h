@@ -10,7 +10,7 @@
 #include "gateway/net/listener.h"
 #include "gateway/net/network.h"
 #include "gateway/net/proxy_greeting.h"
-#include "gateway/owned_set.h"
+#include "pool/owned_set.h"
 #include "gateway/stats.h"
 #include "gateway/worker_parts.h"
 
@@ -60,8 +60,8 @@ class ListenerGroup final : private Client::Owner, private ProxyGreeting::Owner 
   const Plan plan_;
   const ListenerParts parts_;
   const std::function<void()> on_client_gone_;
-  OwnedSet<Client> clients_;
-  OwnedSet<ProxyGreeting> greetings_;
+  pool::OwnedSet<Client> clients_;
+  pool::OwnedSet<ProxyGreeting> greetings_;
   bool is_draining_ = false;
   bool is_paused_ = false;      // for lack of memory: clients wait in the kernel's queue
   Deadline look_again_;         // while it is paused

@@ -1,7 +1,5 @@
 #include "gateway/turn_end.h"
 
-#include <utility>
-
 namespace gateway {
 
 TurnEndTask::~TurnEndTask() {
@@ -39,7 +37,8 @@ bool TurnEnd::run() {
 // What is buried may bury more in its destructor.
 void TurnEnd::bury_all() {
   while (!graves_.empty()) {
-    const auto graves = std::exchange(graves_, {});
+    graves_.swap(opened_graves_);
+    opened_graves_.clear();
   }
 }
 

@@ -36,28 +36,22 @@ class TurnEnd {
   /// Destroys `object` at the end of this turn, when none of its calls is under way.
   template <typename T>
   void bury(std::unique_ptr<T> object) {
-    if (object) graves_.push_back(std::make_unique<Grave<T>>(std::move(object)));
+    if (object) graves_.push_back(Grave(object.release(), [](void* buried) { delete static_cast<T*>(buried); }));
   }
   /// Runs what is scheduled, at most kTasksATurn of them, then the burials. True if tasks are left for the next turn.
   bool run();
 
  private:
   static constexpr int kTasksATurn = 4096;
-  struct AnyGrave {
-    virtual ~AnyGrave() = default;
-  };
-  template <typename T>
-  struct Grave final : AnyGrave {
-    explicit Grave(std::unique_ptr<T> o) : object(std::move(o)) {}
-    std::unique_ptr<T> object;
-  };
+  using Grave = std::unique_ptr<void, void (*)(void*)>;
   friend class TurnEndTask;
   void remove(TurnEndTask& task);
   void bury_all();
 
   TurnEndTask* first_ = nullptr;
   TurnEndTask* last_ = nullptr;
-  std::vector<std::unique_ptr<AnyGrave>> graves_;
+  std::vector<Grave> graves_;
+  std::vector<Grave> opened_graves_;  // during bury_all(); both keep their places for the next turn
 };
 
 }  // namespace gateway

@@ -8,7 +8,7 @@
 namespace gateway {
 namespace {
 
-constexpr std::size_t kScratchBytes = 64 * 1024;
+constexpr std::size_t kScratchBytes = 80 * 1024;  // what TLS reads at once, and a record that had begun
 // Memory of its own through which an admin page of any size leaves when no block is free: an operator must see who holds them.
 constexpr std::size_t kAdminPageBytes = 64 * 1024;
 

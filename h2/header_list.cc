@@ -1,33 +1,52 @@
 #include "h2/header_list.h"
 
-#include <functional>
+#include <algorithm>
 
 namespace h2 {
 namespace {
 
-// Whether `part` points into `whole`, so that it moves when `whole` grows.
-bool lies_in(std::string_view part, const std::string& whole) {
-  const std::less_equal<const char*> before;
-  return !part.empty() && before(whole.data(), part.data()) &&
-         before(part.data(), whole.data() + whole.size());
+constexpr std::size_t kLeast = 512;  // bytes: most heads need no second buffer
+
+char* append(char* to, std::string_view text) {
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
 }
 
 }  // namespace
 
-void HeaderList::reserve(std::size_t bytes, std::size_t fields) {
-  text_.reserve(bytes);
-  fields_.reserve(fields);
+HeaderList::HeaderList(const HeaderList& other)
+    : capacity_(other.used_), used_(other.used_), fields_(other.fields_), bytes_(other.bytes_) {
+  if (used_ == 0) return;
+  buffer_ = std::make_unique_for_overwrite<char[]>(used_);
+  std::memcpy(buffer_.get(), other.buffer_.get(), used_);
 }
 
-void HeaderList::add(std::string_view name, std::string_view value, bool sensitive) {
-  if (lies_in(name, text_) || lies_in(value, text_)) {
-    return add(std::string(name), std::string(value), sensitive);
-  }
-  const auto offset = static_cast<std::uint32_t>(text_.size());
-  text_.append(name).append(value);
-  fields_.push_back(
-      {offset, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size()), sensitive});
-  bytes_ += name.size() + value.size() + kFieldOverhead;
+std::unique_ptr<char[]> HeaderList::grow(std::size_t more) {
+  capacity_ = std::max({used_ + more, 2 * capacity_, kLeast});
+  std::unique_ptr<char[]> larger = std::make_unique_for_overwrite<char[]>(capacity_);
+  if (used_ > 0) std::memcpy(larger.get(), buffer_.get(), used_);
+  buffer_.swap(larger);
+  return larger;
+}
+
+void HeaderList::reserve(std::size_t text, std::size_t fields) {
+  const std::size_t more = text + fields * sizeof(Record);
+  if (capacity_ - used_ < more) grow(more);
+}
+
+void HeaderList::add_joined(std::string_view name, std::initializer_list<std::string_view> parts,
+                            bool sensitive) {
+  Record record{static_cast<std::uint32_t>(name.size()), 0, sensitive, false};
+  for (std::string_view part : parts) record.value += static_cast<std::uint32_t>(part.size());
+  const std::size_t whole = record.whole();
+  const auto views = capacity_ - used_ < whole ? grow(whole) : nullptr;
+  char* at = buffer_.get() + used_;
+  record.store(at);
+  at = append(at + sizeof(Record), name);
+  for (std::string_view part : parts) at = append(at, part);
+  used_ += whole;
+  ++fields_;
+  bytes_ += record.text() + kFieldOverhead;
 }
 
 void HeaderList::set(std::string_view name, std::string_view value) {
@@ -41,8 +60,14 @@ std::size_t HeaderList::remove(std::string_view name) {
 }
 
 std::optional<std::string_view> HeaderList::find(std::string_view name) const {
-  for (const HeaderField field : *this) {
-    if (field.name == name) return field.value;
+  // Asked for many names of each list: a look at the sizes is enough for most fields.
+  for (const char *at = buffer_.get(), *end = at + used_; at != end;) {
+    const Record record = Record::at(at);
+    if (record.name == name.size() && !record.removed &&
+        std::memcmp(at + sizeof(Record), name.data(), name.size()) == 0) {
+      return record.field(at).value;
+    }
+    at += record.whole();
   }
   return std::nullopt;
 }
@@ -54,9 +79,7 @@ std::size_t HeaderList::count(std::string_view name) const {
 }
 
 void HeaderList::clear() {
-  text_.clear();
-  fields_.clear();
-  bytes_ = 0;
+  used_ = fields_ = bytes_ = 0;
 }
 
 }  // namespace h2

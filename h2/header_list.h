@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace h2 {
 
@@ -16,15 +18,36 @@ struct HeaderField {
   bool sensitive = false;  // never indexed by a compressor (RFC 7541 §7.1.3)
 };
 
-/// The fields of a request, an interim or final response, or trailers, in order. One buffer holds all text;
-/// views into it are valid until the next call that is not const.
+/// The fields of a request, an interim or final response, or trailers, in order. One buffer holds all of it,
+/// since lists come and go with each request: field after field, each with its sizes in front. Views into it
+/// are valid until the next add(), set() or clear(), or the end of the list; a list that was moved keeps them.
 class HeaderList {
+  struct Record;
+
  public:
   /// Bytes that each field counts for beyond its text (RFC 9113 §6.5.2).
   static constexpr std::size_t kFieldOverhead = 32;
 
-  void reserve(std::size_t bytes, std::size_t fields);
-  void add(std::string_view name, std::string_view value, bool sensitive = false);
+  HeaderList() = default;
+  HeaderList(const HeaderList& other);
+  HeaderList(HeaderList&& other) noexcept { swap(other); }
+  HeaderList& operator=(HeaderList other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~HeaderList() = default;
+
+  /// Makes place for fields with so many bytes of text, beside what is there.
+  void reserve(std::size_t text, std::size_t fields);
+  /// `name` and `value` may be views of the list itself.
+  void add(std::string_view name, std::string_view value, bool sensitive = false) {
+    add_joined(name, {value}, sensitive);
+  }
+  /// Adds a field whose value is `parts`, one after the other.
+  void add_joined(std::string_view name, std::initializer_list<std::string_view> parts, bool sensitive = false);
+  /// Adds those fields of `other` for which `wanted` is true.
+  template <typename Predicate>
+  void append_if(const HeaderList& other, Predicate wanted);
   /// Removes all fields of that name, then adds one.
   void set(std::string_view name, std::string_view value);
   /// Returns how many there were.
@@ -32,14 +55,7 @@ class HeaderList {
   /// Removes the fields for which `goes` is true and returns how many. Their text stays where it is: views into the list stay
   /// valid.
   template <typename Predicate>
-  std::size_t remove_if(Predicate goes) {
-    return std::erase_if(fields_, [&](const Entry& entry) {
-      const HeaderField field = field_of(entry);
-      if (!goes(field)) return false;
-      bytes_ -= field.name.size() + field.value.size() + kFieldOverhead;
-      return true;
-    });
-  }
+  std::size_t remove_if(Predicate goes);
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const;
   /// The first field of that name, or "".
@@ -48,43 +64,140 @@ class HeaderList {
 
   /// Text plus kFieldOverhead a field, of the fields that are there.
   std::size_t bytes() const { return bytes_; }
-  std::size_t size() const { return fields_.size(); }
-  bool empty() const { return fields_.empty(); }
+  /// Text alone.
+  std::size_t text() const { return bytes_ - fields_ * kFieldOverhead; }
+  std::size_t size() const { return fields_; }
+  bool empty() const { return fields_ == 0; }
   void clear();
-  HeaderField operator[](std::size_t i) const { return field_of(fields_[i]); }
 
   class Iterator {
    public:
-    Iterator(const HeaderList* list, std::size_t i) : list_(list), i_(i) {}
-    HeaderField operator*() const { return (*list_)[i_]; }
-    Iterator& operator++() {
-      ++i_;
-      return *this;
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = HeaderField;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const HeaderField*;
+    using reference = HeaderField;
+
+    Iterator() = default;
+    inline HeaderField operator*() const;
+    inline Iterator& operator++();
+    Iterator operator++(int) {
+      const Iterator before = *this;
+      ++*this;
+      return before;
     }
     bool operator==(const Iterator&) const = default;
 
    private:
-    const HeaderList* list_;
-    std::size_t i_;
+    friend class HeaderList;
+    inline Iterator(const char* at, const char* end);
+    inline void skip_removed();
+
+    const char* at_ = nullptr;
+    const char* end_ = nullptr;
   };
-  Iterator begin() const { return {this, 0}; }
-  Iterator end() const { return {this, fields_.size()}; }
+  inline Iterator begin() const;
+  inline Iterator end() const;
 
  private:
-  struct Entry {
-    std::uint32_t offset;  // of the name in text_; the value follows it
+  // What stands in front of a field's text, at any alignment.
+  struct Record {
     std::uint32_t name;
     std::uint32_t value;
     bool sensitive;
-  };
-  HeaderField field_of(const Entry& entry) const {
-    const char* const name = text_.data() + entry.offset;
-    return {{name, entry.name}, {name + entry.name, entry.value}, entry.sensitive};
-  }
+    bool removed;
 
-  std::string text_;
-  std::vector<Entry> fields_;
+    static Record at(const char* place) {
+      Record record;
+      std::memcpy(&record, place, sizeof record);
+      return record;
+    }
+    void store(char* place) const { std::memcpy(place, this, sizeof *this); }
+    std::size_t text() const { return std::size_t{name} + value; }
+    std::size_t whole() const { return sizeof(Record) + text(); }
+    HeaderField field(const char* place) const {
+      const char* const text = place + sizeof(Record);
+      return {{text, name}, {text + name, value}, sensitive};
+    }
+  };
+
+  void swap(HeaderList& other) noexcept {
+    std::swap(buffer_, other.buffer_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(used_, other.used_);
+    std::swap(fields_, other.fields_);
+    std::swap(bytes_, other.bytes_);
+  }
+  /// Makes place for `more` bytes, and returns what the buffer was, so that views of it live a moment longer.
+  std::unique_ptr<char[]> grow(std::size_t more);
+
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t used_ = 0;    // bytes of the buffer
+  std::size_t fields_ = 0;  // those that were not removed
   std::size_t bytes_ = 0;
 };
+
+inline HeaderList::Iterator::Iterator(const char* at, const char* end) : at_(at), end_(end) {
+  skip_removed();
+}
+
+inline void HeaderList::Iterator::skip_removed() {
+  while (at_ != end_) {
+    const Record record = Record::at(at_);
+    if (!record.removed) return;
+    at_ += record.whole();
+  }
+}
+
+inline HeaderField HeaderList::Iterator::operator*() const {
+  return Record::at(at_).field(at_);
+}
+
+inline HeaderList::Iterator& HeaderList::Iterator::operator++() {
+  at_ += Record::at(at_).whole();
+  skip_removed();
+  return *this;
+}
+
+inline HeaderList::Iterator HeaderList::begin() const {
+  return {buffer_.get(), buffer_.get() + used_};
+}
+
+inline HeaderList::Iterator HeaderList::end() const {
+  return {buffer_.get() + used_, buffer_.get() + used_};
+}
+
+template <typename Predicate>
+std::size_t HeaderList::remove_if(Predicate goes) {
+  const std::size_t before = fields_;
+  for (char *at = buffer_.get(), *end = at + used_; at != end;) {
+    Record record = Record::at(at);
+    if (!record.removed && goes(record.field(at))) {
+      record.removed = true;
+      record.store(at);
+      --fields_;
+      bytes_ -= record.text() + kFieldOverhead;
+    }
+    at += record.whole();
+  }
+  return before - fields_;
+}
+
+template <typename Predicate>
+void HeaderList::append_if(const HeaderList& other, Predicate wanted) {
+  if (capacity_ - used_ < other.used_) grow(other.used_);
+  for (const char *at = other.buffer_.get(), *end = at + other.used_; at != end;) {
+    const Record record = Record::at(at);
+    const std::size_t whole = record.whole();
+    if (!record.removed && wanted(record.field(at))) {
+      std::memcpy(buffer_.get() + used_, at, whole);
+      used_ += whole;
+      ++fields_;
+      bytes_ += record.text() + kFieldOverhead;
+    }
+    at += whole;
+  }
+}
 
 }  // namespace h2

@@ -135,7 +135,8 @@ struct Callbacks {
   }
 
   static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t error, void* user_data) {
-    session(user_data).stream_closed(id, static_cast<ErrorCode>(error));
+    Session& s = session(user_data);
+    s.stream_closed(s.find(id), static_cast<ErrorCode>(error));
     return 0;
   }
 
@@ -200,16 +201,21 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options(const SessionLimits&
 
 // ---- What is submitted ----
 
-std::vector<nghttp2_nv> to_nghttp2(const HeaderList& headers) {
-  std::vector<nghttp2_nv> fields;
-  fields.reserve(headers.size());
+// Whether nghttp2 reads a list when its frame leaves, or copies it when it is submitted.
+enum class Lifetime : std::uint8_t { stays, copied };
+
+// The fields as nghttp2 has them; valid until the thread's next call.
+std::span<const nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
+  constexpr auto kStays = static_cast<std::uint8_t>(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+  const std::uint8_t copies = lifetime == Lifetime::stays ? kStays : std::uint8_t{NGHTTP2_NV_FLAG_NONE};
+  static thread_local std::vector<nghttp2_nv> fields;
+  fields.clear();
   const auto bytes = [](std::string_view text) {
     return const_cast<std::uint8_t*>(
         reinterpret_cast<const std::uint8_t*>(text.data()));  // nghttp2 only reads
   };
   for (const HeaderField field : headers) {
-    const auto flags =
-        static_cast<std::uint8_t>(field.sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+    const auto flags = static_cast<std::uint8_t>(copies | (field.sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : 0));
     fields.push_back({bytes(field.name), bytes(field.value), field.name.size(), field.value.size(), flags});
   }
   return fields;
@@ -234,14 +240,14 @@ Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory) {
 
 std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream,
                             bool has_body) {
-  const std::vector<nghttp2_nv> fields = to_nghttp2(headers);
+  const auto fields = to_nghttp2(headers, Lifetime::stays);
   const nghttp2_data_provider body = body_of(stream);
   return nghttp2_submit_request(nghttp2, nullptr, fields.data(), fields.size(), has_body ? &body : nullptr,
                                 &stream);
 }
 
 int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body) {
-  const std::vector<nghttp2_nv> fields = to_nghttp2(headers);
+  const auto fields = to_nghttp2(headers, Lifetime::stays);
   const nghttp2_data_provider body = body_of(stream);
   return nghttp2_submit_response(nghttp2, stream.id(), fields.data(), fields.size(),
                                  has_body ? &body : nullptr);
@@ -252,13 +258,13 @@ void submit_refusal(nghttp2_session* nghttp2, std::int32_t stream_id) {
 }
 
 int submit_interim(nghttp2_session* nghttp2, const HeaderList& headers, std::int32_t stream_id) {
-  const std::vector<nghttp2_nv> fields = to_nghttp2(headers);
+  const auto fields = to_nghttp2(headers, Lifetime::copied);
   return nghttp2_submit_headers(nghttp2, NGHTTP2_FLAG_NONE, stream_id, nullptr, fields.data(), fields.size(),
                                 nullptr);
 }
 
 int submit_trailers(nghttp2_session* nghttp2, const HeaderList& trailers, std::int32_t stream_id) {
-  const std::vector<nghttp2_nv> fields = to_nghttp2(trailers);
+  const auto fields = to_nghttp2(trailers, Lifetime::copied);
   return nghttp2_submit_trailer(nghttp2, stream_id, fields.data(), fields.size());
 }
 

@@ -19,10 +19,11 @@ struct Nghttp2Memory;
 Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory);
 
 /// A request; with `has_body` its DATA is what `stream` offers. Returns the stream's id, or a negative
-/// nghttp2 error.
+/// nghttp2 error. `headers` stays as it is until its frame has left or the stream is closed: nghttp2 reads it
+/// then, and does not copy it.
 std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream,
                             bool has_body);
-/// A final response. Returns 0 or a negative nghttp2 error, like the following.
+/// A final response, whose `headers` stays as long. Returns 0 or a negative nghttp2 error, like the following.
 int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body);
 /// Ends a stream that nothing is kept of with RST_STREAM(REFUSED_STREAM).
 void submit_refusal(nghttp2_session* nghttp2, std::int32_t stream_id);

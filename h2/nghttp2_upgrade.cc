@@ -13,7 +13,7 @@ bool Session::upgrade(std::span<const std::byte> settings, HeaderList&& request)
       nghttp2_session_upgrade2(nghttp2_.get(), reinterpret_cast<const std::uint8_t*>(settings.data()),
                                settings.size(), is_head, nullptr);
   if (error != 0) {
-    streams_.erase(kStream);
+    streams_.release(stream);
     return false;
   }
   // The library takes a stream's user data from clients only.

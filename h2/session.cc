@@ -37,9 +37,7 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
 
 Session::~Session() {
   failed_ = true;
-  auto streams = std::move(streams_);
-  streams_.clear();
-  for (auto& [id, stream] : streams) stream->close(ErrorCode::cancel);
+  while (!streams_.empty()) streams_.release(streams_[streams_.size() - 1])->close(ErrorCode::cancel);
 }
 
 void Session::announce() {
@@ -102,13 +100,14 @@ bool Session::done() const {
 
 // ---- Streams ----
 
-Stream* Session::request(const HeaderList& headers, pool::Pipe* body, pool::Pipe* response_body,
+Stream* Session::request(HeaderList headers, pool::Pipe* body, pool::Pipe* response_body,
                          StreamEvents& events) {
   if (!can_open()) return nullptr;
   const auto id = static_cast<std::int32_t>(nghttp2_session_get_next_stream_id(nghttp2_.get()));
   Stream& stream = add_stream(id);
-  if (submit_request(nghttp2_.get(), headers, stream, body != nullptr) != id) {
-    streams_.erase(id);
+  stream.head_ = std::move(headers);
+  if (submit_request(nghttp2_.get(), stream.head_, stream, body != nullptr) != id) {
+    streams_.release(stream);
     return nullptr;
   }
   stream.set_events(&events);
@@ -132,16 +131,14 @@ Stream* Session::find(std::int32_t id) const {
 }
 
 Stream& Session::add_stream(std::int32_t id) {
-  return *streams_.emplace(id, std::make_unique<Stream>(*this, id)).first->second;
+  return streams_.add(std::make_unique<Stream>(*this, id));
 }
 
-void Session::stream_closed(std::int32_t id, ErrorCode code) {
+void Session::stream_closed(Stream* stream, ErrorCode code) {
   receiving_headers_ = false;
-  const auto found = streams_.find(id);
-  if (found == streams_.end()) return;
-  const std::unique_ptr<Stream> stream = std::move(found->second);
-  streams_.erase(found);
-  stream->close(code);
+  if (stream == nullptr) return;
+  if (stream->seen_final_headers_) response_over(stream->received() > static_cast<std::int64_t>(limits_.doorbell));
+  streams_.release(*stream)->close(code);
 }
 
 // A request whose HEADERS wait in nghttp2: it forgets them when their turn comes, and calls nobody.
@@ -149,7 +146,7 @@ void Session::abandon(Stream& stream, ErrorCode code) {
   const std::int32_t id = stream.id();
   nghttp2_submit_rst_stream(nghttp2_.get(), NGHTTP2_FLAG_NONE, id, static_cast<std::uint32_t>(code));
   nghttp2_session_set_stream_user_data(nghttp2_.get(), id, nullptr);
-  stream_closed(id, code);
+  stream_closed(&stream, code);
 }
 
 // ---- The end ----
@@ -310,7 +307,7 @@ void Session::data_frame_came(std::int32_t id, bool is_empty, bool end_stream) {
   if (end_stream) {
     stream->receive_end();
   } else {
-    stream->grant();  // padding has used window
+    stream->grant();  // once a frame: most that end their stream need no more window; padding has used some, too
   }
 }
 
@@ -371,6 +368,7 @@ void Session::stream_frame_sent(std::int32_t id, bool opens, bool end_stream) {
   if (stream == nullptr) return;
   if (opens) {
     stream->opened_ = true;
+    stream->head_ = {};
     stream->grant();
   }
   if (!end_stream) return;

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "h2/abuse_guard.h"
 #include "h2/error_code.h"
@@ -17,6 +16,7 @@
 #include "h2/settings.h"
 #include "h2/stream.h"
 #include "pool/output.h"
+#include "pool/owned_set.h"
 
 namespace h2 {
 
@@ -98,7 +98,7 @@ class Session {
   /// Client: opens a stream with a request. `body` null ends the stream with these headers; `response_body`
   /// is where the response's body goes. Null when no stream can be opened (see can_open()). The stream has
   /// events set.
-  Stream* request(const HeaderList& headers, pool::Pipe* body, pool::Pipe* response_body,
+  Stream* request(HeaderList headers, pool::Pipe* body, pool::Pipe* response_body,
                   StreamEvents& events);
   /// Client: another stream may be opened now: no GOAWAY either way, ids left, below peer_max_streams().
   bool can_open() const;
@@ -132,7 +132,7 @@ class Session {
   /// For each open stream, in no order. Do not open or reset streams from `visit`.
   template <typename Visit>
   void for_each_stream(Visit visit) {
-    for (auto& [id, stream] : streams_) visit(*stream);
+    for (std::size_t i = 0; i < streams_.size(); ++i) visit(streams_[i]);
   }
 
  private:
@@ -160,8 +160,10 @@ class Session {
   void reset_sent(std::int32_t id);
   void goaway_sent(const GoAway& goaway);
   void headers_not_sent(std::int32_t id);
-  void stream_closed(std::int32_t id, ErrorCode code);
+  void stream_closed(Stream* stream, ErrorCode code);
 
+  void response_over(bool is_large) { large_responses_ = (15 * large_responses_ + (is_large ? kWhole : 0)) / 16; }
+  bool expects_large_response() const { return large_responses_ >= kWhole / 16; }
   Stream* find(std::int32_t id) const;
   Stream& add_stream(std::int32_t id);
   void check(bool within_limits, Abuse abuse);
@@ -192,10 +194,13 @@ class Session {
   std::uint64_t pings_ = 0;
   pool::Output* output_ = nullptr;  // during produce()
   std::size_t output_limit_ = 0;
+  // Of a client's latest responses those that went beyond the doorbell, the later the heavier; kWhole: all.
+  static constexpr std::uint32_t kWhole = 256;
+  std::uint32_t large_responses_ = kWhole;
   Priorities priorities_;
   Nghttp2Memory nghttp2_memory_;
   Nghttp2Ptr nghttp2_;
-  std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
+  pool::OwnedSet<Stream> streams_;
 };
 
 }  // namespace h2

@@ -61,9 +61,9 @@ std::int64_t Stream::window() const {
 void Stream::grant() {
   if (inbound_ == nullptr || !opened_ || remote_ended_ || reset_by_us_) return;
   if (inbound_->closed() || inbound_->end() != pool::Pipe::End::open) return;
-  // A client's request is one demand for the response. A server invites no body before its first bytes have
-  // come.
-  if (session_.role() == Role::server && received_ == 0) return;
+  // A server invites no body before its first bytes have come. A client's request is one demand for the response: but where
+  // most were no larger than the doorbell, a block would be taken and a WINDOW_UPDATE sent for nothing.
+  if (received_ == 0 && !(session_.role() == Role::client && session_.expects_large_response())) return;
 
   const std::size_t enough = std::max(session_.limits().doorbell, promised_last_ / 4 * 3);
   if (inbound_->promised() <= enough) {
@@ -88,13 +88,11 @@ void Stream::on_room() {
 void Stream::receive_data(std::span<const std::byte> bytes) {
   received_ += static_cast<std::int64_t>(bytes.size());
   if (inbound_ == nullptr || reset_by_us_ || inbound_->closed()) return;
-  if (inbound_->write(bytes) < bytes.size()) {
-    // Sent before the peer knew our SETTINGS, and no block is free for it. Safe to retry if nothing was
-    // passed on.
-    const bool nothing_passed_on = inbound_ == nullptr || inbound_->bytes_out() == 0;
-    return submit_reset(nothing_passed_on ? ErrorCode::refused_stream : ErrorCode::internal_error);
-  }
-  grant();
+  if (inbound_->write(bytes) == bytes.size()) return;
+  // Sent before the peer knew our SETTINGS, and no block is free for it. Safe to retry if nothing was passed
+  // on.
+  const bool nothing_passed_on = inbound_ == nullptr || inbound_->bytes_out() == 0;
+  submit_reset(nothing_passed_on ? ErrorCode::refused_stream : ErrorCode::internal_error);
 }
 
 void Stream::receive_end() {
@@ -112,11 +110,16 @@ void Stream::set_outbound(pool::Pipe* pipe) {
   pipe->accept();
 }
 
-void Stream::respond(const HeaderList& headers, pool::Pipe* body) {
+void Stream::respond(HeaderList headers, pool::Pipe* body) {
   if (reset_by_us_ || local_ended_) return;
   nghttp2_session* nghttp2 = session_.nghttp2_.get();
-  const int error = is_interim(headers) ? submit_interim(nghttp2, headers, id_)
-                                        : submit_response(nghttp2, headers, *this, body != nullptr);
+  int error = 0;
+  if (is_interim(headers)) {
+    error = submit_interim(nghttp2, headers, id_);
+  } else {
+    head_ = std::move(headers);
+    error = submit_response(nghttp2, head_, *this, body != nullptr);
+  }
   if (error != 0) return reset(ErrorCode::internal_error);
   if (body != nullptr) set_outbound(body);
   session_.wants_write_now();

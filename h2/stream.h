@@ -71,7 +71,7 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   void set_inbound(pool::Pipe* pipe);
   /// Server: sends a response head, with an interim status any number of times before the final one. `body`:
   /// where the rest comes from; null ends the stream with these headers.
-  void respond(const HeaderList& headers, pool::Pipe* body);
+  void respond(HeaderList headers, pool::Pipe* body);
   /// Ends the stream with RST_STREAM and lets go of the outbound pipe; what still comes is discarded.
   /// on_closed follows when the frame has left (or at once for a request that has not).
   void reset(ErrorCode code);
@@ -91,6 +91,8 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   /// Bytes of window that the peer left us for our body; 0: it does not take any.
   std::int32_t send_window() const;
 
+  std::size_t slot = 0;  // in its session's set
+
  private:
   friend class Session;
   friend struct Callbacks;
@@ -108,6 +110,7 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
 
   Session& session_;
   const std::int32_t id_;
+  HeaderList head_;  // a request until it has left, or a final response: nghttp2 reads it when its turn comes
   StreamEvents* events_ = nullptr;
   pool::Pipe* inbound_ = nullptr;
   pool::Pipe* outbound_ = nullptr;

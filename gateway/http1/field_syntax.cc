@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <span>
 
 namespace gateway {
 namespace {
@@ -37,6 +38,14 @@ constexpr ByteSet kLowerToken = ByteSet(kToken).without("ABCDEFGHIJKLMNOPQRSTUVW
 constexpr ByteSet kValue = ByteSet().with("\t").with_range(0x20, 0xff).without("\x7f");
 constexpr ByteSet kPath = ByteSet().with_range(0x21, 0xff).without("\x7f#");
 constexpr ByteSet kAuthority = ByteSet(kAlphanumeric).with("-._~!$&'()*+,;=:[]%");
+
+constexpr std::array<char, 256> kLower = [] {
+  std::array<char, 256> lower{};
+  for (std::size_t c = 0; c < lower.size(); ++c) {
+    lower[c] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  }
+  return lower;
+}();
 
 // Sorted.
 constexpr std::string_view kForbiddenTrailers[] = {
@@ -130,6 +139,10 @@ bool same_authority(std::string_view a, std::string_view b, std::string_view sch
   return equals_ignoring_case(without_default_port(a, scheme), without_default_port(b, scheme));
 }
 
+char to_lower(char c) {
+  return kLower[static_cast<unsigned char>(c)];
+}
+
 std::optional<std::uint64_t> parse_content_length(std::string_view value) {
   std::uint64_t length = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
@@ -137,15 +150,10 @@ std::optional<std::uint64_t> parse_content_length(std::string_view value) {
   return length;
 }
 
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 void append_lower(std::string& to, std::string_view text) {
-  const std::size_t old_size = to.size();
+  const std::size_t begin = to.size();
   to.append(text);
-  std::transform(to.begin() + static_cast<std::ptrdiff_t>(old_size), to.end(),
-                 to.begin() + static_cast<std::ptrdiff_t>(old_size), to_lower);
+  for (char& c : std::span(to).subspan(begin)) c = to_lower(c);
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -2,7 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <new>
 
@@ -18,8 +20,28 @@ int write_bytes(BIO* bio, const char* bytes, int size) {
   return static_cast<int>(n);
 }
 
+int read_bytes(BIO* bio, char* bytes, int size) {
+  auto& socket = *static_cast<TlsSocket*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (!socket.received.empty()) {
+    const std::size_t n = std::min(socket.received.size(), static_cast<std::size_t>(size));
+    std::memcpy(bytes, socket.received.data(), n);
+    socket.received = socket.received.subspan(n);
+    return static_cast<int>(n);
+  }
+  if (socket.read_ahead) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const ssize_t n = ::recv(socket.fd, bytes, static_cast<std::size_t>(size), 0);
+  socket.ended = n == 0;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+  return static_cast<int>(n);
+}
+
 // OpenSSL flushes after a flight of the handshake; here nothing is held back.
-long control(BIO*, int command, long, void*) {
+long control(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return static_cast<const TlsSocket*>(BIO_get_data(bio))->ended ? 1 : 0;
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
@@ -31,6 +53,7 @@ const BIO_METHOD* method() {
   static const std::unique_ptr<BIO_METHOD, MethodDeleter> made = [] {
     std::unique_ptr<BIO_METHOD, MethodDeleter> method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gateway socket"));
     if (!method) throw std::bad_alloc();
+    BIO_meth_set_read(method.get(), read_bytes);
     BIO_meth_set_write(method.get(), write_bytes);
     BIO_meth_set_ctrl(method.get(), control);
     return method;

@@ -2,18 +2,26 @@
 
 #include <openssl/bio.h>
 
+#include <cstddef>
+#include <span>
+
 namespace gateway {
 
-/// Where OpenSSL's records go: the socket `fd`. While `more` is set, another record follows at once, and the
-/// kernel is told so (MSG_MORE): it sends the records of a turn together instead of each by itself, which
-/// costs more than to encrypt it. Confined to its transport's thread.
+/// Where OpenSSL's records go to and come from: the socket `fd`. Confined to its transport's thread.
 struct TlsSocket {
   int fd = -1;
+  /// Another record follows at once, and the kernel is told so (MSG_MORE): it sends the records of a turn
+  /// together instead of each by itself, which costs more than to encrypt it.
   bool more = false;
+  /// Read from the socket before OpenSSL asked, which asks twice for each record; it takes this first.
+  std::span<const std::byte> received;
+  /// Behind `received` the socket is not asked: what there was is there.
+  bool read_ahead = false;
+  bool ended = false;  // the peer has closed
 };
 
-/// A BIO that writes to `socket`, which outlives it and has its descriptor by the first write. Does not raise
-/// SIGPIPE. Throws std::bad_alloc. The caller (an SSL) frees it.
+/// A BIO that reads from and writes to `socket`, which outlives it and has its descriptor by then. Does not
+/// raise SIGPIPE. Throws std::bad_alloc. The caller (an SSL) frees it.
 BIO* make_socket_bio(TlsSocket& socket);
 
 }  // namespace gateway

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "gateway/net/socket_transport.h"
 #include "gateway/net/tls_socket_bio.h"
@@ -26,6 +27,7 @@ constexpr std::size_t kRecord = 16 * 1024;  // bytes of plaintext in one TLS rec
 constexpr std::size_t kDirect =
     4 * 1024;  // a piece of this size is a record of its own, straight from its block
 constexpr std::size_t kPieces = 64;
+constexpr std::size_t kReadAhead = 64 * 1024;  // bytes that are read at once
 
 struct SslDeleter {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -103,6 +105,8 @@ class TlsTransport final : public SocketTransport {
   bool holds_bytes() const override {
     return late_end_ != Status::ok || (!drained_ && SSL_has_pending(ssl_.get()) == 1);
   }
+  bool read_ahead(std::size_t limit);
+  void keep_received();
   std::span<const std::byte> next_record(const pool::Output& output) const;
   /// Before a call of OpenSSL: what SSL_get_error() says depends on the queue of errors, and failure() on
   /// errno.
@@ -114,6 +118,7 @@ class TlsTransport final : public SocketTransport {
   std::string failure(int ssl_error);
 
   TlsSocket socket_;  // outlives ssl_
+  std::vector<std::byte> left_;  // of what was received, see keep_received()
   SslPtr ssl_;
   std::string name_;
   bool verifies_ = false;
@@ -154,9 +159,8 @@ TlsTransport::~TlsTransport() {
 void TlsTransport::attach() {
   if (fd() < 0) return;  // no descriptor was to be had, as the loop will tell
   socket_.fd = fd();
-  BIO* reading = BIO_new_socket(fd(), BIO_NOCLOSE);
-  if (reading == nullptr) throw std::bad_alloc();
-  SSL_set_bio(ssl_.get(), reading, make_socket_bio(socket_));
+  BIO* bio = make_socket_bio(socket_);
+  SSL_set_bio(ssl_.get(), bio, bio);
 }
 
 void TlsTransport::start(const TlsClientContext& context, const std::string& name) {
@@ -206,6 +210,27 @@ std::string_view TlsTransport::alpn() const {
   return {reinterpret_cast<const char*>(name), size};
 }
 
+// Reads at most `limit` bytes for OpenSSL to take; false when the socket has no more. The caller has place for what they hold
+// and for a record that OpenSSL had begun: so OpenSSL takes all of them, and nothing is kept here.
+bool TlsTransport::read_ahead(std::size_t limit) {
+  static thread_local std::array<std::byte, kReadAhead> bytes;
+  const std::size_t size = std::min(limit, bytes.size());
+  const ssize_t n = ::recv(fd(), bytes.data(), size, 0);
+  if (n > 0) {
+    socket_.received = std::span(bytes).first(static_cast<std::size_t>(n));
+  } else if (n == 0 || errno != EAGAIN) {
+    socket_.read_ahead = false;  // OpenSSL shall see by itself how it ends
+  }
+  return n == static_cast<ssize_t>(size);
+}
+
+// But where OpenSSL had to write first, and could not (a KeyUpdate), it takes the rest later.
+void TlsTransport::keep_received() {
+  if (socket_.received.empty() && left_.empty()) return;
+  left_ = std::vector(socket_.received.begin(), socket_.received.end());
+  socket_.received = left_;
+}
+
 Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   if (read_end_ != Status::ok) return {0, read_end_};
   if (!open() || buffer.empty()) return {0, Status::again};
@@ -213,12 +238,19 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   std::size_t total = 0;
   int error = SSL_ERROR_NONE;
   begin_call();
+  socket_.read_ahead = buffer.size() >= 2 * kRecord;
+  bool has_more = true;  // the socket may have
+  const auto may_ask = [&] { return socket_.read_ahead && has_more && buffer.size() - total > kRecord; };
   while (total < buffer.size() && error == SSL_ERROR_NONE) {
+    if (may_ask() && socket_.received.empty()) has_more = read_ahead(buffer.size() - total - kRecord);
     std::size_t n = 0;
     const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &n);
     if (result != 1) error = SSL_get_error(ssl_.get(), result);
     total += n;
+    if (error == SSL_ERROR_WANT_READ && may_ask()) error = SSL_ERROR_NONE;
   }
+  socket_.read_ahead = false;
+  keep_received();
   drained_ = error != SSL_ERROR_NONE;
   read_wants_write_ = error == SSL_ERROR_WANT_WRITE;
   if (drained_ && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {

@@ -36,8 +36,7 @@ void H2Backend::give_up() {
 
 bool H2Backend::send_on(H2Upstream& upstream) {
   pool::Pipe* body = exchange_->request_has_body() ? &exchange_->request_body() : nullptr;
-  const h2::HeaderList head = upstream_request(exchange_->request(), exchange_->origin());
-  stream_ = upstream.request(head, body, &exchange_->response_body(), *this);
+  stream_ = upstream.request(upstream_request(exchange_->request(), exchange_->origin()), body, &exchange_->response_body(), *this);
   if (stream_ == nullptr) return false;
   upstream_ = &upstream;
   exchange_->sent();

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "gateway/exchange.h"
-#include "gateway/owned_set.h"
+#include "pool/owned_set.h"
 #include "gateway/upstream/endpoint.h"
 #include "gateway/upstream/fair_queue.h"
 #include "gateway/upstream/h2_upstream.h"
@@ -36,7 +36,7 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   void on_upstream_ready() override;
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 
-  OwnedSet<H2Upstream> upstreams_;
+  pool::OwnedSet<H2Upstream> upstreams_;
   FairQueue<H2Backend> waiting_;
 };
 

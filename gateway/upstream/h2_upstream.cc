@@ -19,9 +19,9 @@ H2Upstream::H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> tra
   deadline_.set(limits_.connect);
 }
 
-h2::Stream* H2Upstream::request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body,
+h2::Stream* H2Upstream::request(h2::HeaderList head, pool::Pipe* body, pool::Pipe* response_body,
                                 h2::StreamEvents& events) {
-  h2::Stream* stream = connection_.session().request(head, body, response_body, events);
+  h2::Stream* stream = connection_.session().request(std::move(head), body, response_body, events);
   if (stream == nullptr) return nullptr;
   if (is_settled_) deadline_.clear();
   connection_.write_soon();

@@ -39,7 +39,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
            (is_settled_ || (!has_body && connection_.session().open_streams() == 0));
   }
   /// Opens a stream. Null when it cannot.
-  h2::Stream* request(const h2::HeaderList& head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);
+  h2::Stream* request(h2::HeaderList head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);
   /// A stream of it has ended.
   void stream_over();
   /// Nobody waits for `stream` any more: resets it, and counts it until it has ended.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gateway/upstream/http1_upstream.h"
-#include "gateway/owned_set.h"
+#include "pool/owned_set.h"
 #include "gateway/upstream/endpoint.h"
 #include "gateway/upstream/fair_queue.h"
 
@@ -33,7 +33,7 @@ class Http1Endpoint final : public Endpoint, private Http1Upstream::Owner {
   void on_upstream_idle(Http1Upstream& connection) override;
   void on_upstream_end(Http1Upstream& connection, const Error* open_failure) override;
 
-  OwnedSet<Http1Upstream> connections_;
+  pool::OwnedSet<Http1Upstream> connections_;
   std::vector<Http1Upstream*> idle_;
   FairQueue<Http1Backend> waiting_;
   std::size_t dialing_ = 0;

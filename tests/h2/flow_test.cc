@@ -209,6 +209,38 @@ TEST(Flow, CreditOfAnAnswerLeavesWithItsRequest) {
   EXPECT_EQ(frames[1].stream_id, frames[0].stream_id);
 }
 
+TEST(Flow, BlocksAreAskedForEarlyOnlyWhereResponsesAreLarge) {
+  SessionPair pair;
+  ASSERT_TRUE(pair.run());
+  std::size_t size = 500;
+  pair.server.serve = [&](Side& side, bool) {
+    side.source.body = std::string(size, 'x');
+    side.stream->respond(response_head(), &side.out);
+  };
+  // What a response may bring before its first byte has come.
+  const auto early = [&] {
+    Side& side = pair.client.request(request_head());
+    const std::string bytes = pair.client.produce();
+    const std::int64_t window = side.stream->window();
+    EXPECT_TRUE(pair.server.feed(bytes));
+    return window;
+  };
+  const auto doorbell = static_cast<std::int64_t>(pair.client.session->limits().doorbell);
+  EXPECT_GT(early(), doorbell) << "not known yet";
+  for (int i = 0; i < 60; ++i) {
+    pair.client.request(request_head());
+    ASSERT_TRUE(pair.run());
+  }
+  EXPECT_EQ(early(), doorbell);
+  size = 100000;
+  for (int i = 0; i < 2; ++i) {
+    Side& side = pair.client.request(request_head());
+    ASSERT_TRUE(pair.run());
+    EXPECT_EQ(side.sink.body.size(), size);
+  }
+  EXPECT_GT(early(), doorbell);
+}
+
 TEST(Flow, CreditComesInBatches) {
   SessionPair pair;
   ASSERT_TRUE(pair.run());

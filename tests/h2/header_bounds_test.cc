@@ -111,7 +111,11 @@ TEST(HeaderBounds, MalformedFieldsResetTheStream) {
         {3, {"split", "a\r\nb"}},
         {5, {"connection", "close"}},
         {7, {"transfer-encoding", "chunked"}},
-        {9, {"te", "gzip"}}}) {
+        {9, {"te", "gzip"}},
+        {11, {"nul", std::string("a\0", 2)}},
+        {13, {"with blank", "x"}},
+        {15, {"blanks", " x"}},
+        {17, {"blanks", "x\t"}}}) {
     ASSERT_TRUE(server.end.feed(FrameBuilder().request(id, true, {field}).take()));
     const auto answers = support::parse_frames(server.end.produce());
     ASSERT_EQ(answers.size(), 1U) << field.first;

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <string>
 
 namespace h2 {
 namespace {
+
+HeaderField at(const HeaderList& list, std::ptrdiff_t i) { return *std::next(list.begin(), i); }
 
 TEST(HeaderList, KeepsOrderAndDuplicates) {
   HeaderList list;
@@ -13,10 +16,10 @@ TEST(HeaderList, KeepsOrderAndDuplicates) {
   list.add("set-cookie", "a=1");
   list.add("set-cookie", "b=2", true);
   ASSERT_EQ(list.size(), 3U);
-  EXPECT_EQ(list[1].value, "a=1");
-  EXPECT_FALSE(list[1].sensitive);
-  EXPECT_EQ(list[2].value, "b=2");
-  EXPECT_TRUE(list[2].sensitive);
+  EXPECT_EQ(at(list, 1).value, "a=1");
+  EXPECT_FALSE(at(list, 1).sensitive);
+  EXPECT_EQ(at(list, 2).value, "b=2");
+  EXPECT_TRUE(at(list, 2).sensitive);
   EXPECT_EQ(list.count("set-cookie"), 2U);
   EXPECT_EQ(list.find("set-cookie"), "a=1");
   EXPECT_EQ(list.find("etag"), std::nullopt);
@@ -44,7 +47,7 @@ TEST(HeaderList, RemovesAllOfAName) {
   EXPECT_EQ(list.remove("a"), 2U);
   EXPECT_EQ(list.remove("a"), 0U);
   ASSERT_EQ(list.size(), 1U);
-  EXPECT_EQ(list[0].name, "b");
+  EXPECT_EQ(at(list, 0).name, "b");
 }
 
 TEST(HeaderList, SetReplaces) {
@@ -55,7 +58,7 @@ TEST(HeaderList, SetReplaces) {
   list.set("via", "three");
   EXPECT_EQ(list.count("via"), 1U);
   EXPECT_EQ(list.get("via"), "three");
-  EXPECT_EQ(list[1].name, "via");
+  EXPECT_EQ(at(list, 1).name, "via");
 }
 
 TEST(HeaderList, TakesViewsOfItsOwnText) {
@@ -66,6 +69,39 @@ TEST(HeaderList, TakesViewsOfItsOwnText) {
   list.set("host", list.get("host"));
   EXPECT_EQ(list.get("host"), std::string(40, 'h'));
   EXPECT_EQ(list.count("host"), 1U);
+}
+
+TEST(HeaderList, JoinsParts) {
+  HeaderList list;
+  list.add("x", "first");
+  list.add_joined("y", {list.get("x"), "", ", second"});
+  EXPECT_EQ(list.get("y"), "first, second");
+  EXPECT_EQ(list.bytes(), 2 + 5 + 13 + 2 * HeaderList::kFieldOverhead);
+}
+
+TEST(HeaderList, TakesSomeFieldsOfAnother) {
+  HeaderList source;
+  source.add("a", "1");
+  source.add("b", "2", true);
+  source.add("c", "3");
+  source.remove("a");
+  HeaderList list;
+  list.add("z", "0");
+  list.append_if(source, [](const HeaderField& field) { return field.name != "c"; });
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(at(list, 1).name, "b");
+  EXPECT_TRUE(at(list, 1).sensitive);
+  EXPECT_EQ(list.bytes(), 4 + 2 * HeaderList::kFieldOverhead);
+}
+
+TEST(HeaderList, ViewsStayWhileFieldsGo) {
+  HeaderList list;
+  list.add("a", "1");
+  list.add("b", "2");
+  const std::string_view view = list.get("b");
+  EXPECT_EQ(list.remove_if([](const HeaderField& field) { return field.name == "a"; }), 1U);
+  const HeaderList moved = std::move(list);
+  EXPECT_EQ(view.data(), moved.get("b").data());
 }
 
 TEST(HeaderList, IteratesAndCopies) {

@@ -100,7 +100,8 @@ def test_b2_header_bombs_stay_inside_the_budget_and_good_clients_are_served(gate
     with gateway(DEMO, workers=2, memory=memory, limits=limits, timeouts={"stall": "3s"}) as house:
         bad = [connect_tls(house.https, certificates) for _ in range(scaled(100, 30))]
         for sock in bad:
-            throw_bombs(sock, b"/bytes/100000", BOMBS[bomb], 250)
+            with contextlib.suppress(OSError):  # it may be ended for standing still while it is not through yet
+                throw_bombs(sock, b"/bytes/100000", BOMBS[bomb], 250)
         wait_until(lambda: counter(house, "streams_refused") > 0, "streams are refused", 20)
         for _ in range(10):
             assert house.curl("/bytes/100000", timeout=10).status == 200

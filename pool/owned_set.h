@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace gateway {
+namespace pool {
 
 /// Objects that are owned together and leave one by one, in no order. T has a public member `std::size_t slot`.
 template <typename T>
@@ -34,4 +34,4 @@ class OwnedSet {
   std::vector<std::unique_ptr<T>> objects_;
 };
 
-}  // namespace gateway
+}  // namespace pool
