@@ -34,6 +34,17 @@ void HeaderList::reserve(std::size_t text, std::size_t fields) {
   if (capacity_ - used_ < more) grow(more);
 }
 
+void HeaderList::add(std::string_view name, std::string_view value, bool sensitive) {
+  const Record record{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size()),
+                      sensitive, false};
+  const std::size_t whole = record.whole();
+  const auto views = capacity_ - used_ < whole ? grow(whole) : nullptr;
+  char* const at = buffer_.get() + used_;
+  record.store(at);
+  append(append(at + sizeof(Record), name), value);
+  account(record);
+}
+
 void HeaderList::add_joined(std::string_view name, std::initializer_list<std::string_view> parts,
                             bool sensitive) {
   Record record{static_cast<std::uint32_t>(name.size()), 0, sensitive, false};
@@ -44,9 +55,7 @@ void HeaderList::add_joined(std::string_view name, std::initializer_list<std::st
   record.store(at);
   at = append(at + sizeof(Record), name);
   for (std::string_view part : parts) at = append(at, part);
-  used_ += whole;
-  ++fields_;
-  bytes_ += record.text() + kFieldOverhead;
+  account(record);
 }
 
 void HeaderList::set(std::string_view name, std::string_view value) {

@@ -40,9 +40,7 @@ class HeaderList {
   /// Makes place for fields with so many bytes of text, beside what is there.
   void reserve(std::size_t text, std::size_t fields);
   /// `name` and `value` may be views of the list itself.
-  void add(std::string_view name, std::string_view value, bool sensitive = false) {
-    add_joined(name, {value}, sensitive);
-  }
+  void add(std::string_view name, std::string_view value, bool sensitive = false);
   /// Adds a field whose value is `parts`, one after the other.
   void add_joined(std::string_view name, std::initializer_list<std::string_view> parts, bool sensitive = false);
   /// Adds those fields of `other` for which `wanted` is true.
@@ -130,6 +128,12 @@ class HeaderList {
   }
   /// Makes place for `more` bytes, and returns what the buffer was, so that views of it live a moment longer.
   std::unique_ptr<char[]> grow(std::size_t more);
+  /// Counts a field that was put at the end of what is used.
+  void account(const Record& record) {
+    used_ += record.whole();
+    ++fields_;
+    bytes_ += record.text() + kFieldOverhead;
+  }
 
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
@@ -192,9 +196,7 @@ void HeaderList::append_if(const HeaderList& other, Predicate wanted) {
     const std::size_t whole = record.whole();
     if (!record.removed && wanted(record.field(at))) {
       std::memcpy(buffer_.get() + used_, at, whole);
-      used_ += whole;
-      ++fields_;
-      bytes_ += record.text() + kFieldOverhead;
+      account(record);
     }
     at += whole;
   }

@@ -208,15 +208,17 @@ enum class Lifetime : std::uint8_t { stays, copied };
 std::span<const nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
   constexpr auto kStays = static_cast<std::uint8_t>(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
   const std::uint8_t copies = lifetime == Lifetime::stays ? kStays : std::uint8_t{NGHTTP2_NV_FLAG_NONE};
-  static thread_local std::vector<nghttp2_nv> fields;
-  fields.clear();
+  static thread_local std::vector<nghttp2_nv> of_thread;
+  of_thread.resize(headers.size());
+  const std::span<nghttp2_nv> fields = of_thread;
+  auto next = fields.begin();
   const auto bytes = [](std::string_view text) {
     return const_cast<std::uint8_t*>(
         reinterpret_cast<const std::uint8_t*>(text.data()));  // nghttp2 only reads
   };
   for (const HeaderField field : headers) {
     const auto flags = static_cast<std::uint8_t>(copies | (field.sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : 0));
-    fields.push_back({bytes(field.name), bytes(field.value), field.name.size(), field.value.size(), flags});
+    *next++ = {bytes(field.name), bytes(field.value), field.name.size(), field.value.size(), flags};
   }
   return fields;
 }
