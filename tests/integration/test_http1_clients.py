@@ -1,8 +1,6 @@
-"""Clients that speak HTTP/1.1 or 1.0, in front of every kind of backend."""
+"""What a client in HTTP/1.1 or 1.0 may ask, byte by byte; those that everybody has are in test_clients.py."""
 
-import http.client
 import json
-import subprocess
 
 import pytest
 
@@ -11,34 +9,11 @@ from support.gateway import cluster
 from support.h1_backend import H1Backend
 from support.h1_client import H1Client
 from support.h2_backend import H2Backend
-from support.h2_client import connect, connect_tls, read_all, tls_context
+from support.h2_client import connect, connect_tls, read_all
 
 DEMO = {"name": "app", "protocol": "demo"}
 KIB = 1 << 10
 BODY = bytes(range(256)) * 4 * 400  # 400 KiB
-
-NODE = """
-const [url, ca] = process.argv.slice(1);
-const module = url.startsWith('https') ? require('https') : require('http');
-const agent = new module.Agent({keepAlive: true, maxSockets: 1, ca: require('fs').readFileSync(ca)});
-const body = Buffer.alloc(200000, 'x');
-const ports = new Set();
-let left = 3;
-function next() {
-  const request = module.request(url + 'echo', {method: 'POST', agent, headers: {'transfer-encoding': 'chunked'}}, response => {
-    ports.add(response.socket.localPort);
-    let bytes = 0;
-    response.on('data', data => { bytes += data.length; });
-    response.on('end', () => {
-      if (--left > 0) return next();
-      console.log(JSON.stringify({status: response.statusCode, bytes, connections: ports.size}));
-      agent.destroy();
-    });
-  });
-  request.end(body);
-}
-next();
-"""
 
 
 @pytest.fixture(params=["http/1.1", "h2"])
@@ -48,42 +23,6 @@ def kind(request):
 
 def backend_of(kind):
     return H1Backend() if kind == "http/1.1" else H2Backend()
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("option", ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge"])
-def test_curl_in_every_version_gets_an_answer_from_every_backend(gateway, kind, scheme, option):
-    with backend_of(kind) as behind, gateway(cluster("app", kind, behind.address)) as house:
-        ask = house.curl if scheme == "https" else house.curl_cleartext
-        # A later option of curl's overrides the earlier one.
-        reply = ask("/a?b", option)
-        assert reply.status == 200, reply.stderr
-        assert reply.version == ("2" if "http2" in option else "1.1")
-        line = house.wait_for_access(lambda line: line["path"] == "/a?b")
-        first = scheme == "http" and option == "--http2"
-        assert line["protocol"] == {"--http1.0": "1.0", "--http1.1": "1.1"}.get(option, "1.1" if first else "2")
-        assert line["end"] == "complete"
-        upload = ask("/", option, "--data-binary", "x" * 5000)
-        assert upload.status == 200 and json.loads(upload.body)["bytes"] == 5000
-
-
-def test_wget_and_pythons_client_and_node_are_served(gateway, certificates, tmp_path, kind):
-    with backend_of(kind) as behind, gateway(cluster("app", kind, behind.address), DEMO | {"name": "demo"},
-                                             routes=[{"cluster": "app"}, {"cluster": "demo", "path": "/echo"}]) as house:
-        port = house.https.rsplit(":", 1)[1]
-        for url in (f"http://{house.h2c}/", f"https://localhost:{port}/"):
-            page = subprocess.run(["wget", "-q", "-O", "-", f"--ca-certificate={certificates.ca}", url], capture_output=True,
-                                  timeout=30, check=True).stdout
-            assert json.loads(page)
-            told = subprocess.run(["node", "-e", NODE, url, certificates.ca], capture_output=True, timeout=30, text=True,
-                                  check=False)
-            assert json.loads(told.stdout or told.stderr) == {"status": 200, "bytes": 200000, "connections": 1}
-        client = http.client.HTTPSConnection("localhost", int(port), context=tls_context(certificates, ["http/1.1"]), timeout=10)
-        for _ in range(3):
-            client.request("POST", "/", body=iter([b"abc", b"de"]), encode_chunked=True,
-                           headers={"Transfer-Encoding": "chunked"})
-            assert json.loads(client.getresponse().read())["bytes"] == 5
-        client.close()
 
 
 def test_a_connection_is_kept_and_its_requests_are_counted(gateway, kind):
