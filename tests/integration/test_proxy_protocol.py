@@ -1,6 +1,7 @@
 """The PROXY protocol, in front of the gateway and behind it (HAProxy's proxy-protocol.txt); unix sockets on both sides."""
 
 import contextlib
+import io
 import json
 import signal
 import socket
@@ -11,13 +12,16 @@ import pytest
 from support.environment import wait_until
 from support.gateway import cluster
 from support.h1_backend import Connection, H1Backend, tell
-from support.h2_client import H2Client, connect, read_all, tls_context
+from support.h1_client import H1Client
+from support.h2_backend import H2Backend
+from support.h2_client import H2Client, connect, connect_tls, read_all, tls_context
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V1 = b"PROXY TCP4 192.0.2.7 10.0.0.1 4321 443\r\n"
 V2 = SIGNATURE + b"\x21\x11\x00\x0c" + bytes([192, 0, 2, 7, 10, 0, 0, 1]) + struct.pack("!HH", 4321, 443)
 V2_IPV6 = (SIGNATURE + b"\x21\x21\x00\x24" + socket.inet_pton(socket.AF_INET6, "2001:db8::7")
            + socket.inet_pton(socket.AF_INET6, "::1") + struct.pack("!HH", 1, 2))
+ALPN = {H1Client: "http/1.1", H2Client: "h2"}
 FRONT = {"proxy_protocol": True, "trusted": ["127.0.0.0/8"]}
 
 
@@ -25,32 +29,34 @@ def refusals(house, reason):
     return house.metrics()[f'gateway_proxy_refusals_total{{reason="{reason}"}}']
 
 
+@pytest.mark.parametrize("speaker", [H1Client, H2Client])
 @pytest.mark.parametrize("secure", [True, False], ids=["tls", "cleartext"])
 @pytest.mark.parametrize("header, client", [
     (V1, "192.0.2.7"), (V2, "192.0.2.7"), (V2_IPV6, "2001:db8::7"), (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
     (SIGNATURE + b"\x20\x00\x00\x00", "127.0.0.1"),
 ], ids=["v1", "v2", "v2-ipv6", "unknown", "local"])
-def test_the_clients_address_is_that_of_the_header(gateway, certificates, secure, header, client):
+def test_the_clients_address_is_that_of_the_header(gateway, certificates, speaker, secure, header, client):
     with H1Backend() as behind:
         with gateway(cluster("app", "http/1.1", behind.address), listener=FRONT) as house:
             sock = connect(house.https if secure else house.h2c)
             sock.sendall(header)
             if secure:
-                sock = tls_context(certificates).wrap_socket(sock, server_hostname="localhost")
-            told = json.loads(H2Client(sock).fetch("/").body)
+                sock = tls_context(certificates, [ALPN[speaker]]).wrap_socket(sock, server_hostname="localhost")
+            told = json.loads(speaker(sock).fetch("/").body)
             assert dict(told["fields"])["x-forwarded-for"] == client
             assert house.wait_for_access(lambda line: line["path"] == "/")["client"] == client
             sock.close()
 
 
-def test_the_header_ends_where_it_ends_however_it_comes(gateway):
-    """All in one segment with the first request, and byte by byte: what follows belongs to HTTP/2."""
+@pytest.mark.parametrize("speaker", [H1Client, H2Client])
+def test_the_header_ends_where_it_ends_however_it_comes(gateway, speaker):
+    """All in one segment with the first request, and byte by byte: what follows belongs to HTTP."""
     with H1Backend() as behind:
         with gateway(cluster("app", "http/1.1", behind.address), listener=FRONT) as house:
             for header in (V1, V2):
                 whole = Recorder()
-                client = H2Client(whole)
-                client.get("/")
+                client = speaker(whole)
+                client.get("/") if speaker is H2Client else client.request("GET", "/")
                 for size in (1, len(header) + 1, len(header) + len(whole.sent)):
                     with connect(house.h2c) as sock:
                         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,6 +75,8 @@ def test_the_header_ends_where_it_ends_however_it_comes(gateway):
 class Recorder:
     """A socket that keeps what is sent."""
 
+    family = socket.AF_INET
+
     def __init__(self):
         self.sent = b""
 
@@ -77,6 +85,9 @@ class Recorder:
 
     def setsockopt(self, *_):
         pass
+
+    def makefile(self, *_, **__):
+        return io.BytesIO()
 
 
 def test_an_untrusted_sender_is_refused(gateway):
@@ -145,15 +156,16 @@ class Greeted:
         tell(connection)
 
 
+@pytest.mark.parametrize("speaker", [H1Client, H2Client])
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_backend_is_told_whose_request_it_gets(gateway, version):
+def test_a_backend_is_told_whose_request_it_gets(gateway, version, speaker):
     greeted = Greeted()
     with H1Backend(greeted) as behind:
         with gateway(cluster("app", "http/1.1", behind.address, proxy_protocol=version)) as house:
             expected = []
             for _ in range(2):
                 sock = connect(house.h2c)
-                client = H2Client(sock)
+                client = speaker(sock)
                 source, local = sock.getsockname(), sock.getpeername()
                 for _ in range(2):
                     assert client.fetch("/").status == 200
@@ -202,14 +214,42 @@ def test_a_health_check_is_nobodys(gateway, version, header):
 
 # ---- unix sockets ----
 
-@pytest.mark.parametrize("version", [None, "v1", "v2"])
-def test_a_backend_on_a_unix_socket_serves(gateway, tmp_path, version):
+@pytest.mark.parametrize("speaker", [H1Client, H2Client])
+@pytest.mark.parametrize("secure", [True, False], ids=["tls", "cleartext"])
+@pytest.mark.parametrize("kind", ["http/1.1", "h2"])
+def test_unix_sockets_on_both_sides(gateway, certificates, tmp_path, kind, secure, speaker):
+    front = {"address": f"unix:{tmp_path / 'front.sock'}"}
+    tls = {"tls": {"certificate": certificates.certificate, "key": certificates.key}} if secure else {}
+    with (H1Backend if kind == "http/1.1" else H2Backend)(path=tmp_path / "app.sock") as behind:
+        with gateway(cluster("app", kind, behind.address), more_listeners=[{**front, **tls}]) as house:
+            sock = connect_tls(front["address"], certificates, [ALPN[speaker]]) if secure else connect(front["address"])
+            client = speaker(sock)
+            for number in range(3):
+                assert client.fetch(f"/{number}").status == 200
+            client.close()
+            line = house.wait_for_access(lambda line: line["path"] == "/2")
+            assert (line["client"], line["endpoint"]) == ("unix", behind.address)
+
+
+@pytest.mark.parametrize("speaker", [H1Client, H2Client])
+def test_who_may_connect_to_a_unix_socket_may_tell_whose_request_it_brings(gateway, tmp_path, speaker):
+    front = {"address": f"unix:{tmp_path / 'front.sock'}", "proxy_protocol": True}
+    with H1Backend() as behind, gateway(cluster("app", "http/1.1", behind.address), more_listeners=[front]) as house:
+        for header, expected in ((V1, "192.0.2.7"), (V2_IPV6, "2001:db8::7"), (b"PROXY UNKNOWN\r\n", "unix")):
+            sock = connect(front["address"])
+            sock.sendall(header)
+            client = speaker(sock)
+            told = dict(json.loads(client.fetch("/").body)["fields"])
+            assert told.get("x-forwarded-for", "unix") == expected
+            client.close()
+            house.wait_for_access(lambda line: line["client"] == expected)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_backend_on_a_unix_socket_is_told_whose_request_it_gets(gateway, tmp_path, version):
     greeted = Greeted()
-    more = {"proxy_protocol": version} if version else {}
-    with H1Backend(greeted if version else tell, path=tmp_path / "app.sock") as behind:
-        with gateway(cluster("app", "http/1.1", behind.address, **more)) as house:
-            replies = [house.curl("/") for _ in range(3)]
-            assert [reply.status for reply in replies] == [200] * 3
-            assert all(line["endpoint"] == behind.address for line in house.access_log())
-    assert len(greeted.headers) == (3 if version else 0)
+    with H1Backend(greeted, path=tmp_path / "app.sock") as behind:
+        with gateway(cluster("app", "http/1.1", behind.address, proxy_protocol=version)) as house:
+            assert [house.curl("/").status for _ in range(3)] == [200] * 3
+    assert len(greeted.headers) == 3
     assert all(header.startswith((b"PROXY TCP4 127.0.0.1 ", SIGNATURE + b"\x21\x11")) for header in greeted.headers)

@@ -27,12 +27,12 @@ def route(name, path="/", host="*"):
 class Gateway(Process):
     """Serves over TLS and in cleartext; `clusters` become routes by "/name/" unless `routes` are given, a single one gets "/".
 
-    Listeners have port 0. Other keyword arguments are tables of the configuration (timeouts={...}), merged over the defaults.
+    Listeners have port 0; `listener` holds more keys for both of them, `more_listeners` further ones, whole. Other keyword arguments are tables of the configuration (timeouts={...}), merged over the defaults.
     Leaving the context drains the gateway and demands exit code 0, zero gauges and a log without a sanitizer's report.
     """
 
     def __init__(self, directory, certificates, clusters, routes=None, workers=2, listener=None, tls=None,
-                 **tables):
+                 more_listeners=(), **tables):
         self.directory = directory
         self.certificates = certificates
         self.access_path = directory / "access.log"
@@ -46,7 +46,7 @@ class Gateway(Process):
             "timeouts": {"drain": "5s"},
             "admin": {"address": "127.0.0.1:0"},
             "log": {"access": self.access_path, "level": "info"},
-            "listener": [{**shared, "tls": tls}, shared],
+            "listener": [{**shared, "tls": tls}, shared, *more_listeners],
             "cluster": clusters,
             "route": routes,
         }
@@ -60,7 +60,7 @@ class Gateway(Process):
         except BaseException:
             self.kill()
             raise
-        addresses = {kind: address for address, kind in LISTENING.findall(self.log())}
+        addresses = {kind: address for address, kind in LISTENING.findall(self.log()) if not address.startswith("unix:")}
         self.https, self.h2c, self.admin = addresses["https"], addresses["h2c"], addresses["admin"]
 
     def _all_listen(self):

@@ -7,7 +7,7 @@ import struct
 import threading
 
 from support.environment import PATIENCE
-from support.process import hang_up
+from support.process import hang_up, listening_socket
 
 
 @dataclasses.dataclass
@@ -106,12 +106,7 @@ class H1Backend:
         self.serve = serve
         self.connections = []
         self.errors = []
-        if path:
-            self.server = socket.create_server(str(path), family=socket.AF_UNIX, backlog=256)
-            self.address = f"unix:{path}"
-        else:
-            self.server = socket.create_server(("127.0.0.1", port), backlog=256)
-            self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
+        self.server, self.address = listening_socket(port, path)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):

@@ -10,18 +10,19 @@ from h2.settings import SettingCodes
 
 from support.environment import PATIENCE
 from support.h2_peer import Closed, H2Peer
-from support.process import hang_up
+from support.process import hang_up, listening_socket
 
 
 class H2Backend:
-    """Listens on a port of 127.0.0.1; a context manager.
+    """Listens on a port of 127.0.0.1, or on a unix socket at `path`; a context manager.
 
     on_request(connection, stream, ended): when a request's head came. The default waits for the whole request.
     on_end(connection, stream): when the request is whole. The default answers 200 with the request told as JSON.
     Both run on the connection's thread; `connection` is an H2Peer with a `number`, counted from 1 as they were accepted.
     """
 
-    def __init__(self, on_request=None, on_end=None, max_streams=None, settings=None, certificates=None, consume=True):
+    def __init__(self, on_request=None, on_end=None, max_streams=None, settings=None, certificates=None, consume=True,
+                 path=None):
         self.on_request = on_request or (lambda connection, stream, ended: None)
         self.on_end = on_end or answer
         self.settings = dict(settings or {})
@@ -36,8 +37,7 @@ class H2Backend:
         self.connections = []
         self.errors = []
         self.most_streams = 0  # open at one time on one connection
-        self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
+        self.server, self.address = listening_socket(path=path)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):

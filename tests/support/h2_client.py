@@ -15,13 +15,14 @@ def frame(kind, flags=0, stream_id=0, payload=b""):
 
 
 def connect(address, receive_buffer=None):
-    """A TCP socket to "host:port"."""
-    host, port = address.rsplit(":", 1)
-    sock = socket.socket()
+    """A socket to "host:port" or "unix:/path"."""
+    is_unix = address.startswith("unix:")
+    host, port = address.rsplit(":", 1) if not is_unix else ("", 0)
+    sock = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET)
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     sock.settimeout(10 * PATIENCE)
-    sock.connect((host, int(port)))
+    sock.connect(address.removeprefix("unix:") if is_unix else (host, int(port)))
     return sock
 
 

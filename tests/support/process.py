@@ -34,6 +34,14 @@ def accepts(address):
         return False
 
 
+def listening_socket(port=0, path=None):
+    """On 127.0.0.1, or a unix socket at `path`; and its address as the gateway's configuration has it."""
+    if path:
+        return socket.create_server(str(path), family=socket.AF_UNIX, backlog=256), f"unix:{path}"
+    server = socket.create_server(("127.0.0.1", port), backlog=256)
+    return server, "127.0.0.1:%d" % server.getsockname()[1]
+
+
 def hang_up(sock):
     """Closes a socket that another thread may be blocked in."""
     try:
