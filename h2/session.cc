@@ -245,7 +245,7 @@ bool Session::header_came(std::int32_t id, const HeaderField& field) {
   }
   if (stream->incoming_bytes_ > limits_.max_header_bytes ||
       stream->incoming_.size() >= limits_.max_header_fields) {
-    stream->incoming_oversized_ = true;
+    stream->pass_bounds(field);
     if (stream->incoming_bytes_ <= kWorthDecoding * limits_.max_header_bytes) return true;
     provoked(stream);
     stream->submit_reset(ErrorCode::enhance_your_calm);

@@ -39,7 +39,7 @@ class SessionEvents {
     return true;
   }
   /// Server: a new stream with its request. Call stream.set_events() (and set_inbound() unless end_stream)
-  /// before returning, or reset() it.
+  /// before returning, or reset() it. `oversized`: as in StreamEvents::on_headers.
   virtual void on_request(Stream& stream, HeaderList&& headers, bool end_stream, bool oversized) = 0;
   /// The peer's GOAWAY. Streams above last_stream_id were not processed (RFC 9113 §6.8):
   /// on_closed(refused_stream) has been or will be called for each.

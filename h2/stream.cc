@@ -85,6 +85,15 @@ void Stream::on_room() {
   grant();
 }
 
+// Of what is beyond the bounds only the content-type is kept, wherever it stands: by it whoever refuses the
+// request answers in a form that its client understands.
+void Stream::pass_bounds(const HeaderField& field) {
+  constexpr std::size_t kLongest = 64;
+  incoming_oversized_ = true;
+  if (field.name != "content-type" || field.value.size() > kLongest || incoming_.find(field.name)) return;
+  incoming_.add(field.name, field.value);
+}
+
 void Stream::receive_data(std::span<const std::byte> bytes) {
   received_ += static_cast<std::int64_t>(bytes.size());
   if (inbound_ == nullptr || reset_by_us_ || inbound_->closed()) return;

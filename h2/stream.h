@@ -22,7 +22,7 @@ enum class HeadersKind : std::uint8_t { request, interim, response, trailers };
 class StreamEvents {
  public:
   /// A whole header section came. `oversized`: it was beyond SessionLimits and `headers` holds only its
-  /// beginning. With `end_stream` the peer's side is over; an inbound pipe, if set by then or in this call,
+  /// beginning, and its content-type. With `end_stream` the peer's side is over; an inbound pipe, if set by then or in this call,
   /// is finished by the stream.
   virtual void on_headers(Stream& stream, HeadersKind kind, HeaderList&& headers, bool end_stream,
                           bool oversized) = 0;
@@ -102,6 +102,7 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   void grant();
   void submit_reset(ErrorCode code);
   // From the session.
+  void pass_bounds(const HeaderField& field);
   void receive_data(std::span<const std::byte> bytes);
   void receive_end();
   std::ptrdiff_t offer_data(std::size_t max, std::uint32_t* data_flags);

@@ -54,6 +54,18 @@ TEST(HeaderBounds, OversizedRequestCanBeAnswered) {
   EXPECT_EQ(server.end.session->abuse(), Abuse::none);
 }
 
+TEST(HeaderBounds, TheContentTypeIsKeptWhereverItStands) {
+  Server server(bounds(64 * 1024, 10));
+  FrameBuilder::Fields fields(10, {"a", "b"});
+  fields.emplace_back("content-type", std::string(65, 'x'));
+  for (int i = 0; i < 3; ++i) fields.emplace_back("content-type", "application/grpc");
+  ASSERT_TRUE(server.end.feed(FrameBuilder().request(1, true, fields).take()));
+  EXPECT_TRUE(server.last().oversized);
+  const HeaderList& kept = server.last().heads.at(0).second;
+  EXPECT_EQ(kept.size(), 11U) << "the first ten, and the first one of a reasonable length";
+  EXPECT_EQ(kept.get("content-type"), "application/grpc");
+}
+
 TEST(HeaderBounds, CookieCrumbsCountAsFields) {
   Server server(bounds(64 * 1024, 20));
   FrameBuilder::Fields crumbs(16, {"cookie", "a=b"});

@@ -27,6 +27,18 @@ def gateway(tmp_path, certificates):
     return start
 
 
+@pytest.fixture(params=["grpcio", "grpc-js"])
+def grpc_service(request, tmp_path):
+    """Makes the gRPC service of support/grpc_service.py by either library: grpc_service(party=0) is a context manager."""
+    def make(party=0):
+        if request.param == "grpcio":
+            from support.grpc_service import GrpcService
+            return GrpcService(party)
+        from support.grpc_js import GrpcJsService
+        return GrpcJsService(tmp_path, party)
+    return make
+
+
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory):
     with Nginx(tmp_path_factory.mktemp("nginx")) as server:

@@ -1,4 +1,4 @@
-"""gRPC through the gateway, stub and service by python3-grpcio: calls of every kind, their ends, and failures of the gateway's own."""
+"""gRPC through the gateway, the stub by grpcio: calls of every kind, their ends, and failures of the gateway's own."""
 
 import queue
 
@@ -7,7 +7,7 @@ import pytest
 
 from support.environment import PATIENCE, scaled, wait_until
 from support.gateway import cluster, route
-from support.grpc_service import Calls, GrpcService
+from support.grpc_service import Calls
 from support.h2_backend import H2Backend
 
 MIB = 1 << 20
@@ -25,8 +25,8 @@ def failure(call, *arguments, **more):
 
 
 @pytest.fixture
-def service():
-    with GrpcService() as running:
+def service(grpc_service):
+    with grpc_service() as running:
         yield running
 
 
@@ -59,10 +59,10 @@ def test_a_trailers_only_answer_of_the_service_passes(gateway, service):
         assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "not today: 100 %\n")
 
 
-def test_a_thousand_calls_at_once_on_one_channel(gateway):
+def test_a_thousand_calls_at_once_on_one_channel(gateway, grpc_service):
     """No call ends before all have begun."""
     count = scaled(1000, 200)
-    with GrpcService(party=count) as service:
+    with grpc_service(party=count) as service:
         listener = {"max_concurrent_streams": 1000}
         with gateway(cluster("app", "h2", service.address), listener=listener, memory={"budget": "64MiB", "blocks": 16}) as house:
             with Calls(house) as calls:
