@@ -18,7 +18,10 @@ while read -r line; do
   [[ -z $line || $line == \#* ]] && continue
   [[ $sections == *" $section "* ]] || continue
   status=$(dpkg-query -W -f '${db:Status-Status}' "$line" 2>/dev/null || true)
-  [[ $status == installed ]] || missing+=("$line")
+  [[ $status == installed ]] && continue
+  # Other builds of node's package bring npm along, and Debian's npm does not go with them.
+  [[ $line == npm ]] && command -v npm >/dev/null && continue
+  missing+=("$line")
 done <"$list"
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 

@@ -7,6 +7,7 @@ presets=("$@")
 [[ $# -gt 0 ]] || presets=(release asan tsan)
 
 bash conf/install_packages.sh tests
+bash tests/support/grpc_js/install.sh
 
 # ThreadSanitizer of GCC 12 does not bear the address randomisation of newer kernels.
 without_randomisation=()

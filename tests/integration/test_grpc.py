@@ -1,6 +1,7 @@
 """gRPC through the gateway, the stub by grpcio: calls of every kind, their ends, and failures of the gateway's own."""
 
 import queue
+import signal
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ from support.environment import PATIENCE, scaled, wait_until
 from support.gateway import cluster, route
 from support.grpc_service import Calls
 from support.h2_backend import H2Backend
+from support.process import accepts
 
 MIB = 1 << 20
 LONG = 20 * PATIENCE  # seconds: a deadline that no call is to reach
@@ -159,6 +161,36 @@ def test_a_call_that_stands_still_on_memory_that_others_wait_for_is_resource_exh
         for call in silent:
             call.cancel()
             said.put(None)
+
+
+def test_a_call_that_memory_does_not_suffice_for_is_unavailable_and_may_come_again(gateway):
+    """Its stream is refused before anything of it is kept, so a stub may try again; it takes that for UNAVAILABLE."""
+    metadata = [(f"x-{number}", "v" * 500) for number in range(60)]
+    with H2Backend(on_end=lambda connection, stream: None) as behind:
+        with gateway(cluster("app", "h2", behind.address), workers=1, memory={"budget": "16MiB", "blocks": 64},
+                     listener={"max_concurrent_streams": 1000}) as house, Calls(house) as calls:
+            pending = [calls.hold(b"", metadata=metadata) for _ in range(600)]
+            refused = wait_until(lambda: [call for call in pending if call.done()], "calls are refused", 20)
+            assert {call.code() for call in refused} == {grpc.StatusCode.UNAVAILABLE}
+            assert house.metrics()["gateway_streams_refused_total"] >= len(refused)
+            for call in pending:
+                call.cancel()
+
+
+def test_a_drain_lets_calls_end_and_leaves_new_ones_unavailable(gateway, service):
+    with gateway(cluster("app", "h2", service.address)) as house, Calls(house) as calls:
+        said = queue.SimpleQueue()
+        answers = calls.chat(iter(said.get, None), timeout=LONG)
+        said.put(b"before")
+        assert next(answers) == b"before"
+        house.signal(signal.SIGTERM)
+        wait_until(lambda: not accepts(house.https), "the listener is closed")
+        said.put(b"after")
+        assert next(answers) == b"after"
+        said.put(None)
+        assert list(answers) == [] and answers.code() is grpc.StatusCode.OK
+        assert house.wait() == 0
+        assert failure(calls.unary, b"").code() is grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_failure_behind_the_head_does_not_look_whole(gateway):
