@@ -1,9 +1,12 @@
 """What every test of the program gets."""
 
+import contextlib
+
 import pytest
 
 from support.certificates import make_certificates
-from support.gateway import Gateway
+from support.empty_pool import FEW, LARGE, Holder
+from support.gateway import Gateway, cluster
 from support.peers import Nghttpd, Nginx
 
 
@@ -62,3 +65,20 @@ def nghttpd_narrow(tmp_path_factory):
     """It lets a connection have two streams at a time."""
     with Nghttpd(tmp_path_factory.mktemp("nghttpd_narrow"), options=("--max-concurrent-streams=2",)) as server:
         yield server
+
+
+@pytest.fixture
+def held(gateway, certificates, nginx):
+    """held(timeouts, ...): a gateway whose blocks for responses are held, and who holds them. /large is there."""
+    (nginx.files / "large").write_bytes(b"x" * LARGE)
+
+    @contextlib.contextmanager
+    def start(timeouts, holders=8, **more):
+        with gateway(cluster("app", "http/1.1", nginx.address, max_connections=2000), workers=1, memory=FEW,
+                     timeouts={"stall": "60s", **timeouts}, listener={"max_concurrent_streams": 1000}, **more) as house:
+            holder = Holder(house, certificates, holders)
+            try:
+                yield house, holder
+            finally:
+                holder.close()
+    return start

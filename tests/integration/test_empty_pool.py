@@ -1,76 +1,19 @@
 """With the pool empty: control is heard, time goes on, and who waits can leave at any moment (C1, C2, T1 to T3)."""
 
-import contextlib
-import os
-import re
 import signal
-import statistics
 import threading
 import time
 
 import pytest
 from h2.settings import SettingCodes
 
+from support.empty_pool import FEW, LARGE, Holder, cpu_seconds, expect_on_time, reload, waiting
 from support.environment import PATIENCE, SANITIZED, scaled, wait_until
 from support.gateway import cluster
 from support.h1_backend import H1Backend
-from support.h2_client import H2Client, connect, connect_tls, frame
+from support.h2_client import H2Client, connect, connect_tls
 
-KIB = 1 << 10
 CANCEL = 8
-FEW = {"budget": "64MiB", "blocks": 4}
-LARGE = 1 << 20
-
-
-class Holder:
-    """A client whose own responses hold every block that responses may have. `dribble`: it takes a byte of each now and then, so
-    that no time-out finds it."""
-
-    def __init__(self, house, certificates, streams=8):
-        self.house = house
-        self.client = H2Client(connect_tls(house.https, certificates), consume=False, connection_window=1 << 24,
-                               settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000}).wait_for_settings()
-        self.streams = [self.client.get("/large") for _ in range(streams)]
-        self._over = threading.Event()
-        self._thread = None
-        wait_until(lambda: house.pool()["pool_waiting"]["leave"] > 0, "the pool is empty")
-
-    def dribble(self):
-        def take():
-            while not self._over.wait(0.2):
-                with self.client.send_lock:
-                    for stream in self.streams:
-                        self.client.send_raw(frame(8, 0, stream, (1).to_bytes(4, "big")))
-        self._thread = threading.Thread(target=take)
-        self._thread.start()
-        return self
-
-    def close(self):
-        self._over.set()
-        if self._thread:
-            self._thread.join()
-        self.client.close()
-
-
-def waiting(house):
-    return sum(house.pool()["pool_waiting"].values())
-
-
-@pytest.fixture
-def held(gateway, certificates, nginx):
-    """held(timeouts, ...): a gateway whose blocks for responses are held, and who holds them."""
-    (nginx.files / "large").write_bytes(b"x" * LARGE)
-
-    @contextlib.contextmanager
-    def start(timeouts, holders=8, **more):
-        with gateway(cluster("app", "http/1.1", nginx.address, max_connections=2000), workers=1, memory=FEW,
-                     timeouts={"stall": "60s", **timeouts}, listener={"max_concurrent_streams": 1000}, **more) as house:
-            holder = Holder(house, certificates, holders)
-            try:
-                yield house, holder
-            finally:
-                holder.close()
-    return start
 
 
 def test_c1_a_window_update_frees_what_its_connection_holds(held):
@@ -102,19 +45,6 @@ def test_c2_control_is_heard_and_answered_while_the_pool_is_empty(held):
         house.signal(signal.SIGTERM)
         client.receive_until(lambda: client.goaways, 2, "a GOAWAY is sent")
         assert house.wait(4) in (0, 1)  # 1: not all was answered by the end of the grace time
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def expect_on_time(took, what):
-    """Between 1.0 and 1.1 s, where nothing slows the machine down."""
-    assert min(took) >= 0.99, f"{what}: the first after {min(took):.3f} s"
-    late = statistics.median(took)
-    assert late < 1.0 + 0.1 * (PATIENCE if not SANITIZED else 20), f"{what}: half of them after {late:.3f} s"
 
 
 def test_t1_a_time_out_fires_on_time_with_the_pool_empty(held, certificates):
@@ -195,14 +125,6 @@ def test_t2_a_connection_whose_socket_takes_nothing_is_closed(gateway, certifica
         assert time.monotonic() - begin < 3 * PATIENCE
         house.wait_for_access(lambda line: line["path"] == "/huge" and line["end"] != "complete", "who takes nothing has paid")
         deaf.close()
-
-
-def reload(house, blocks):
-    text, found = re.subn(r"(?m)^blocks = \d+$", f"blocks = {blocks}", house.config_path.read_text())
-    assert found == 1
-    house.config_path.write_text(text)
-    house.signal(signal.SIGHUP)
-    wait_until(lambda: house.pool()["pool_blocks"] == blocks, "the new number of blocks")
 
 
 @pytest.mark.parametrize("how", ["reset", "lost", "drain", "reload"])

@@ -4,13 +4,12 @@ import contextlib
 import json
 import subprocess
 import threading
-import time
 
 import pytest
 from h2.settings import SettingCodes
 
 from support.curl import H2Load
-from support.environment import PATIENCE, SANITIZED, scaled, wait_until
+from support.environment import PATIENCE, SANITIZED, rate, scaled, wait_until
 from support.gateway import cluster, route
 from support.h1_backend import H1Backend
 from support.h2_client import H2Client, connect, connect_tls
@@ -19,18 +18,6 @@ KIB = 1 << 10
 MIB = 1 << 20
 FEW = {"budget": "64MiB"}
 STALLED = 99
-
-
-def rate(fetch, enough=None):
-    """The best of several: a machine that others use too is slow at times. Stops when `enough` is reached."""
-    best = 0.0
-    for number in range(30):
-        begin = time.monotonic()
-        fetch()
-        best = max(best, 1 / (time.monotonic() - begin))
-        if number >= 5 and best >= (enough or 0):
-            break
-    return best
 
 
 @pytest.mark.parametrize("kind", ["http/1.1", "h2"])

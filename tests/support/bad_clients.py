@@ -2,6 +2,7 @@
 
 import threading
 
+from support.h1_client import H1Client
 from support.h2_client import H2Client, connect, frame
 from support.h2_peer import Closed
 
@@ -9,6 +10,44 @@ INITIAL_WINDOW_SIZE = 4
 WINDOW_UPDATE = 8
 WIDE = 2**31 - 1
 FORMS = ("closed windows", "unread socket", "dribbled windows")
+HTTP1_FORMS = ("unread http/1.1", "dribbled http/1.1")  # here the socket is the window, and the connection the stream
+
+
+def bad_clients(address, form, connections, streams):
+    """In a `with` statement: they ask for /large on each stream, or for /huge, which the kernel's buffers do not swallow."""
+    return BadHttp1Clients(address, form, connections) if form in HTTP1_FORMS else BadClients(address, form, connections, streams)
+
+
+class BadHttp1Clients:
+    """`connections` that ask for `path` and take nothing of it, or a few bytes now and then. In a `with` statement."""
+
+    def __init__(self, address, form, connections, path="/huge"):
+        self.is_over = threading.Event()
+        self.clients = [H1Client.to(address, receive_buffer=4096) for _ in range(connections)]
+        for client in self.clients:
+            client.request("GET", path)
+            client.sock.setblocking(False)
+        self.thread = threading.Thread(target=self._dribble)
+        if form == "dribbled http/1.1":
+            self.thread.start()
+
+    def _dribble(self):
+        while not self.is_over.wait(0.3):
+            for client in self.clients:
+                try:
+                    client.sock.recv(100)
+                except (BlockingIOError, ConnectionError):
+                    pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        for client in self.clients:
+            client.close()
 
 
 class BadClients:

@@ -1,0 +1,70 @@
+"""An empty pool: who holds its blocks, and what is measured meanwhile."""
+
+import os
+import re
+import signal
+import statistics
+import threading
+
+from h2.settings import SettingCodes
+
+from support.environment import PATIENCE, SANITIZED, wait_until
+from support.h2_client import H2Client, connect_tls, frame
+
+FEW = {"budget": "64MiB", "blocks": 4}
+LARGE = 1 << 20  # bytes of /large
+
+
+class Holder:
+    """A client whose own responses hold every block that responses may have. `dribble`: it takes a byte of each now and then, so
+    that no time-out finds it."""
+
+    def __init__(self, house, certificates, streams=8):
+        self.house = house
+        self.client = H2Client(connect_tls(house.https, certificates), consume=False, connection_window=1 << 24,
+                               settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000}).wait_for_settings()
+        self.streams = [self.client.get("/large") for _ in range(streams)]
+        self._over = threading.Event()
+        self._thread = None
+        wait_until(lambda: house.pool()["pool_waiting"]["leave"] > 0, "the pool is empty")
+
+    def dribble(self):
+        def take():
+            while not self._over.wait(0.2):
+                with self.client.send_lock:
+                    for stream in self.streams:
+                        self.client.send_raw(frame(8, 0, stream, (1).to_bytes(4, "big")))
+        self._thread = threading.Thread(target=take)
+        self._thread.start()
+        return self
+
+    def close(self):
+        self._over.set()
+        if self._thread:
+            self._thread.join()
+        self.client.close()
+
+
+def waiting(house):
+    return sum(house.pool()["pool_waiting"].values())
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def expect_on_time(took, what):
+    """Between 1.0 and 1.1 s, where nothing slows the machine down."""
+    assert min(took) >= 0.99, f"{what}: the first after {min(took):.3f} s"
+    late = statistics.median(took)
+    assert late < 1.0 + 0.1 * (PATIENCE if not SANITIZED else 20), f"{what}: half of them after {late:.3f} s"
+
+
+def reload(house, blocks):
+    text, found = re.subn(r"(?m)^blocks = \d+$", f"blocks = {blocks}", house.config_path.read_text())
+    assert found == 1
+    house.config_path.write_text(text)
+    house.signal(signal.SIGHUP)
+    wait_until(lambda: house.pool()["pool_blocks"] == blocks, "the new number of blocks")
