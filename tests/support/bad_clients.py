@@ -13,15 +13,17 @@ FORMS = ("closed windows", "unread socket", "dribbled windows")
 HTTP1_FORMS = ("unread http/1.1", "dribbled http/1.1")  # here the socket is the window, and the connection the stream
 
 
-def bad_clients(address, form, connections, streams):
-    """In a `with` statement: they ask for /large on each stream, or for /huge, which the kernel's buffers do not swallow."""
-    return BadHttp1Clients(address, form, connections) if form in HTTP1_FORMS else BadClients(address, form, connections, streams)
+def bad_clients(address, form, connections, streams, path=None):
+    """In a `with` statement: they ask for `path`; /large on each stream, or /huge, which the kernel's buffers do not swallow."""
+    if form in HTTP1_FORMS:
+        return BadHttp1Clients(address, form, connections, path or "/huge")
+    return BadClients(address, form, connections, streams, path or "/large")
 
 
 class BadHttp1Clients:
     """`connections` that ask for `path` and take nothing of it, or a few bytes now and then. In a `with` statement."""
 
-    def __init__(self, address, form, connections, path="/huge"):
+    def __init__(self, address, form, connections, path):
         self.is_over = threading.Event()
         self.clients = [H1Client.to(address, receive_buffer=4096) for _ in range(connections)]
         for client in self.clients:
@@ -53,7 +55,7 @@ class BadHttp1Clients:
 class BadClients:
     """`connections` that ask for `path` on each of `streams` and hardly take any of it. In a `with` statement."""
 
-    def __init__(self, address, form, connections, streams, path="/large"):
+    def __init__(self, address, form, connections, streams, path):
         self.form = form
         self.clients = []
         self.is_over = threading.Event()
