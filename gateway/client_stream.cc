@@ -4,6 +4,7 @@
 
 #include "gateway/stats.h"
 #include "gateway/worker_parts.h"
+#include "h2/priority_field.h"
 
 namespace gateway {
 
@@ -15,6 +16,7 @@ ClientStream::ClientStream(const WorkerParts& worker, const Exchange::Parts& par
       stream_(&stream) {
   stream.set_events(this);
   if (request_has_body) stream.set_inbound(&exchange_.request_body());
+  if (const auto priority = exchange_.request().find("priority")) on_priority(stream, *priority);
 }
 
 // ---- From the stream ----
@@ -23,6 +25,10 @@ void ClientStream::on_headers(h2::Stream&, h2::HeadersKind, h2::HeaderList&& hea
   // The request came with the stream, so these are its trailers; those beyond the bounds reset the stream
   // before.
   exchange_.set_request_trailers(std::move(headers));
+}
+
+void ClientStream::on_priority(h2::Stream&, std::string_view value) {
+  exchange_.set_rank(h2::urgency(value));
 }
 
 const h2::HeaderList* ClientStream::trailers(h2::Stream&) {

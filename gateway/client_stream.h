@@ -30,6 +30,7 @@ class ClientStream final : public ClientExchange, private h2::StreamEvents {
  private:
   void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
                   bool oversized) override;
+  void on_priority(h2::Stream& stream, std::string_view value) override;
   bool admits_headers(h2::Stream&, std::size_t bytes) override { return owner_.admits_section(bytes); }
   const h2::HeaderList* trailers(h2::Stream& stream) override;
   void on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) override;

@@ -61,6 +61,11 @@ void Exchange::refuse(const Error& error) {
   use(parts_.backends.answer(*this, error));
 }
 
+void Exchange::set_rank(pool::Rank rank) {
+  rank_ = rank;
+  response_body_->set_rank(rank);
+}
+
 const h2::HeaderList* Exchange::response_trailers() const {
   return response_trailers_.empty() ? nullptr : &response_trailers_;
 }
@@ -87,6 +92,7 @@ void Exchange::end(std::string_view reason) {
 void Exchange::renew_response_body() {
   response_body_.emplace(parts_.pool, group_, pipe_terms(parts_, pool::Direction::response, parts_.bounds.response_urgency));
   response_body_->set_watcher(&response_meter_);
+  response_body_->set_rank(rank_);
   // The client is there to take the response from the start; who takes the request is not known yet.
   response_body_->accept();
 }

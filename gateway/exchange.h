@@ -110,6 +110,8 @@ class Exchange {
   void start();
   /// Answers it with a local reply instead of start().
   void refuse(const Error& error);
+  /// The response's place among those of its connection that wait for a block.
+  void set_rank(pool::Rank rank);
   void set_request_trailers(h2::HeaderList trailers) { request_trailers_ = std::move(trailers); }
   const h2::HeaderList* response_trailers() const;
   const h2::HeaderList& response() const { return response_; }
@@ -197,6 +199,7 @@ class Exchange {
   bool response_has_body_ = false;
   bool retried_ = false;
   ExchangeState state_ = ExchangeState::received;
+  pool::Rank rank_ = pool::kUsualRank;
   int status_ = 0;
   std::string end_reason_;
   std::string cluster_;

@@ -121,6 +121,7 @@ void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end
                     transport.peer_port()},
       static_cast<ClientStream::Owner&>(*this)));
   held_ += client.cost();
+  if (connection_.session().prioritized()) connection_.limit_unsent();
   idle_deadline_.clear();
   client.start(refusal ? &*refusal : nullptr);
 }

@@ -1,5 +1,7 @@
 #include "gateway/h2_connection.h"
 
+#include <utility>
+
 #include "gateway/admission.h"
 #include "gateway/stats.h"
 
@@ -33,6 +35,10 @@ H2Connection::~H2Connection() { ended_ = true; }
 
 void H2Connection::write_soon() {
   if (!ended_ && !is_blocked_ && transport_->open()) parts_.turn_end.schedule(*this);
+}
+
+void H2Connection::limit_unsent() {
+  if (!std::exchange(is_unsent_limited_, true)) transport_->limit_unsent();
 }
 
 void H2Connection::terminate(h2::ErrorCode code, std::string_view reason) {

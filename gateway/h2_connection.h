@@ -59,6 +59,8 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   h2::Session& session() { return session_; }
   const h2::Session& session() const { return session_; }
   const Transport& transport() const { return *transport_; }
+  /// The peer says what is urgent: little is to wait in the kernel before it.
+  void limit_unsent();
   /// Writes at the end of this turn. For SessionEvents::on_wants_write.
   void write_soon();
   /// Tells the peer with GOAWAY, writes what the socket takes now, and ends.
@@ -92,6 +94,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
   bool is_blocked_ = false;  // the socket took less than there was
   bool ending_ = false;      // the session is over: what is left is to write its last frames
+  bool is_unsent_limited_ = false;
   bool ended_ = false;
 };
 

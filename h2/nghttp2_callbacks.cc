@@ -30,6 +30,13 @@ struct Callbacks {
             {reinterpret_cast<const char*>(frame.opaque_data), frame.opaque_data_len}};
   }
 
+  static const nghttp2_ext_priority_update& priority_update(const nghttp2_frame* frame) {
+    return *static_cast<const nghttp2_ext_priority_update*>(frame->ext.payload);
+  }
+  static std::string_view value(const nghttp2_ext_priority_update& frame) {
+    return {reinterpret_cast<const char*>(frame.field_value), frame.field_value_len};
+  }
+
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
     Session& s = session(user_data);
     const bool is_ack = (head->flags & NGHTTP2_FLAG_ACK) != 0;
@@ -88,7 +95,7 @@ struct Callbacks {
         s.window_update_came(static_cast<std::uint32_t>(frame->window_update.window_size_increment));
         break;
       case NGHTTP2_PRIORITY_UPDATE:
-        s.priority_update_came();
+        s.priority_update_came(priority_update(frame).stream_id, value(priority_update(frame)));
         break;
       default:
         break;

@@ -21,6 +21,8 @@ class Priorities {
   void request_came(nghttp2_session* nghttp2, std::int32_t id, const HeaderList& head);
   /// A PRIORITY_UPDATE came, for whichever stream.
   void update_came() { client_speaks_ = true; }
+  /// Whether the client has spoken of priorities.
+  bool client_speaks() const { return client_speaks_; }
 
  private:
   bool client_speaks_ = false;

@@ -102,6 +102,8 @@ class Session {
                   StreamEvents& events);
   /// Client: another stream may be opened now: no GOAWAY either way, ids left, below peer_max_streams().
   bool can_open() const;
+  /// Server: whether the client has spoken of priorities.
+  bool prioritized() const { return priorities_.client_speaks(); }
   /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS; 100 until its SETTINGS came.
   std::uint32_t peer_max_streams() const;
   std::size_t open_streams() const { return streams_.size(); }
@@ -151,7 +153,11 @@ class Session {
   void ping_answered(std::span<const std::uint8_t> payload);
   void goaway_came(const GoAway& goaway);
   void window_update_came(std::uint32_t increment);
-  void priority_update_came() { priorities_.update_came(); }
+  void priority_update_came(std::int32_t id, std::string_view value) {
+    priorities_.update_came();
+    Stream* const stream = find(id);
+    if (stream != nullptr && stream->events_ != nullptr) stream->events_->on_priority(*stream, value);
+  }
   void frame_was_invalid(std::int32_t id, bool is_request, int nghttp2_error);
 
   bool send_data(Stream& stream, std::span<const std::byte> frame_header,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "h2/error_code.h"
 #include "h2/header_list.h"
@@ -26,6 +27,9 @@ class StreamEvents {
   /// is finished by the stream.
   virtual void on_headers(Stream& stream, HeadersKind kind, HeaderList&& headers, bool end_stream,
                           bool oversized) = 0;
+  /// Server: the client has another priority for the response than its request said, the value of a priority field. One that
+  /// comes before its request is not told.
+  virtual void on_priority(Stream& stream, std::string_view value) { (void)stream, (void)value; }
   /// Whether a header section that begins, or has grown to `bytes`, is to be kept; not asked for a request's
   /// head (SessionEvents::admits_request). If not, the stream is reset with ENHANCE_YOUR_CALM, unless the
   /// call has reset it.

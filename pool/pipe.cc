@@ -109,7 +109,7 @@ std::size_t Pipe::invite() {
     add(std::move(block));
   }
   if (blocks_ == 0 && !subscription_.waiting()) {
-    subscription_.request(terms_.urgency, terms_.direction);
+    subscription_.request(terms_.urgency, terms_.direction, rank_);
     if (watcher_ != nullptr) watcher_->on_waiting(true);
   }
   return room();

@@ -84,6 +84,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   void set_producer(PipeProducer* producer) { producer_ = producer; }
   void set_consumer(PipeConsumer* consumer) { consumer_ = consumer; }
   void set_watcher(PipeWatcher* watcher) { watcher_ = watcher; }
+  /// From the pipe's next wait for a block on.
+  void set_rank(Rank rank) { rank_ = rank; }
 
   // ---- The producer's side ----
 
@@ -177,6 +179,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   bool accepting_ = false;
   bool closed_ = false;
   bool has_promised_ = false;
+  Rank rank_ = kUsualRank;
   std::size_t used_ = 0;   // bytes that came in since the target changed
 };
 

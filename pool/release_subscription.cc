@@ -6,10 +6,11 @@
 
 namespace pool {
 
-void ReleaseSubscription::request(Urgency urgency, Direction direction) {
+void ReleaseSubscription::request(Urgency urgency, Direction direction, Rank rank) {
   assert(!waiting());
   urgency_ = urgency;
   direction_ = direction;
+  rank_ = rank;
   local_.pool().subscribe(*this);
 }
 

@@ -22,6 +22,10 @@ enum class Urgency : std::uint8_t {
 };
 inline constexpr std::size_t kUrgencies = 3;
 
+/// A waiter's place among those of its own connection, class and direction: 0 first, 7 last (the urgency of RFC 9218 §4.1).
+using Rank = std::uint8_t;
+inline constexpr Rank kUsualRank = 3;
+
 /// One connection in the pool: what it holds, and its waiters. Turns within a class go round the groups first and then round
 /// the waiters of one, so that a client with a thousand streams weighs as one client; and a group that holds much waits for
 /// those that hold less (TurnQueue). Owned by the connection, confined to its thread; must outlive its subscriptions. The
@@ -43,10 +47,11 @@ class TurnGroup {
   std::size_t claimed(Direction direction) const {
     return held(direction) + granted_[static_cast<std::size_t>(direction)];
   }
-  struct Line {  // the waiters of one class and direction, first come first served
+  struct Line {  // the waiters of one class and direction, by rank, then first come first served
     ReleaseSubscription* first = nullptr;
     ReleaseSubscription* last = nullptr;
-    std::size_t level = 0;      // of the ring that it is in
+    std::uint32_t level = 0;    // of the ring that it is in
+    unsigned by_rank = 0;       // turns running that went by rank
     TurnGroup* next = nullptr;  // the ring of groups of this level that have waiters in this line
     TurnGroup* prev = nullptr;
   };
@@ -83,7 +88,7 @@ class ReleaseSubscription {
 
   /// Joins the queue. When a block is free it is granted at once, and still arrives through deliver().
   /// REQUIRES: !waiting().
-  void request(Urgency urgency, Direction direction);
+  void request(Urgency urgency, Direction direction, Rank rank = kUsualRank);
 
   /// Leaves the queue; on_block will not be called. A block granted meanwhile goes to the next waiter.
   void cancel() noexcept;
@@ -104,6 +109,8 @@ class ReleaseSubscription {
   std::atomic<State> state_{State::idle};  // written under the pool's lock; leaves idle only by the owner
   Urgency urgency_ = Urgency::invite;
   Direction direction_ = Direction::request;
+  Rank rank_ = kUsualRank;
+  std::uint64_t number_ = 0;  // counted in the order in which they came
   Block* granted_ = nullptr;
   bool queued_ = false;          // it was not granted at once
   bool granted_by_own_ = false;  // by a release of its own worker

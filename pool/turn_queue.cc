@@ -25,7 +25,7 @@ TurnGroup::~TurnGroup() {
 void TurnQueue::enter(TurnGroup& group, std::size_t urgency, std::size_t direction) {
   Lane& lane = lanes_[urgency][direction];
   TurnGroup::Line& own = line(group, urgency, direction);
-  own.level = level(group.claimed(static_cast<Direction>(direction)));
+  own.level = static_cast<std::uint32_t>(level(group.claimed(static_cast<Direction>(direction))));
   TurnGroup*& first = lane.first[own.level];
   if (first == nullptr) {
     first = own.next = own.prev = &group;
@@ -69,15 +69,17 @@ void TurnQueue::push(ReleaseSubscription& waiter) {
   const std::size_t u = index(waiter.urgency_);
   const std::size_t d = index(waiter.direction_);
   TurnGroup::Line& own = line(waiter.group_, u, d);
-  waiter.next_ = nullptr;
-  waiter.prev_ = own.last;
-  if (own.last != nullptr) {
-    own.last->next_ = &waiter;
-  } else {
-    own.first = &waiter;
-    enter(waiter.group_, u, d);
-  }
-  own.last = &waiter;
+  waiter.number_ = ++came_;
+  const bool is_first = own.first == nullptr;
+  // Most have one rank and the place is at the end; who is urgent passes by at most a connection's streams.
+  ReleaseSubscription* before = own.last;
+  while (before != nullptr && before->rank_ > waiter.rank_) before = before->prev_;
+  ReleaseSubscription*& next = before != nullptr ? before->next_ : own.first;
+  waiter.prev_ = before;
+  waiter.next_ = next;
+  (next != nullptr ? next->prev_ : own.last) = &waiter;
+  next = &waiter;
+  if (is_first) enter(waiter.group_, u, d);
   if (lanes_[u][d].waiters++ == 0) lanes_[u][d].passed_by = 0;
 }
 
@@ -92,10 +94,20 @@ void TurnQueue::remove(ReleaseSubscription& waiter) {
   if (own.first == nullptr) leave(waiter.group_, u, d);
 }
 
+ReleaseSubscription& TurnQueue::next_of(TurnGroup::Line& line) {
+  if (line.first->rank_ == line.last->rank_ || line.by_rank++ < kAge) return *line.first;
+  line.by_rank = 0;
+  ReleaseSubscription* oldest = line.first;
+  for (ReleaseSubscription* other = oldest->next_; other != nullptr; other = other->next_) {
+    if (other->number_ < oldest->number_) oldest = other;
+  }
+  return *oldest;
+}
+
 ReleaseSubscription* TurnQueue::pop_first(std::size_t urgency, std::size_t direction) {
   Lane& lane = lanes_[urgency][direction];
   TurnGroup*& first = lane.first[lane.lowest()];
-  ReleaseSubscription* waiter = line(*first, urgency, direction).first;
+  ReleaseSubscription* waiter = &next_of(line(*first, urgency, direction));
   // The turn moves on before the waiter leaves, so that its group is last in the ring if it still waits.
   first = line(*first, urgency, direction).next;
   remove(*waiter);

@@ -12,9 +12,9 @@ namespace pool {
 
 /// Who is next for a block. Not thread-safe: guarded by the pool's lock.
 ///
-/// The most urgent class first; within it the connections that hold least, in turn; within one its waiters in the order in
-/// which they came. Age: a line that was passed by for kAge grants running has the next one, so that no class
-/// starves.
+/// The most urgent class first; within it the connections that hold least, in turn; within one its waiters by rank, and those of
+/// one rank in the order in which they came. Age: a line that was passed by for kAge grants running has the next one, so that no
+/// class starves; and of a connection's turns every one behind kAge that went by rank is its oldest waiter's, so that no rank does.
 ///
 /// What a connection may hold depends on what is free (the dynamic threshold of Choudhury and Hahne, "Dynamic queue length
 /// thresholds for shared-memory packet switches", 1998): kShare times as much while more than an eighth of the blocks is, and of
@@ -68,10 +68,12 @@ class TurnQueue {
     return group.lines_[urgency][direction];
   }
   ReleaseSubscription* pop_first(std::size_t urgency, std::size_t direction);
+  static ReleaseSubscription& next_of(TurnGroup::Line& line);
   void enter(TurnGroup& group, std::size_t urgency, std::size_t direction);
   void leave(TurnGroup& group, std::size_t urgency, std::size_t direction);
 
   std::array<std::array<Lane, kDirections>, kUrgencies> lanes_;
+  std::uint64_t came_ = 0;  // waiters so far
 };
 
 }  // namespace pool

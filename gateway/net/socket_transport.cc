@@ -33,6 +33,11 @@ void SocketTransport::want_read(bool wanted) {
   if (open()) watch();
 }
 
+void SocketTransport::limit_unsent() {
+  constexpr int kUnsent = 128 * 1024;  // bytes: what a turn of the loop writes while the network takes it away
+  set_unsent_limit(fd_.get(), kUnsent);
+}
+
 void SocketTransport::watch() {
   const bool reading = want_read_ && read_end_ == Status::ok;
   watcher_->want(reading || write_wants_read_, write_blocked_ || read_wants_write_ || shutdown_blocked_);

@@ -52,6 +52,8 @@ class Transport {
   virtual Result write(pool::Output& output) = 0;
   /// Whether on_readable is wanted (initially yes, once open).
   virtual void want_read(bool wanted) = 0;
+  /// From now on the kernel takes only little in advance of what is on its way to the peer: what is urgent would wait behind it.
+  virtual void limit_unsent() = 0;
   /// Ends our direction (FIN, close_notify first under TLS). Reading goes on.
   virtual void shutdown() = 0;
 

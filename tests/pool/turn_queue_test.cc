@@ -26,11 +26,13 @@ class TurnQueueTest : public PoolTest {
     PoolTest::TearDown();
   }
 
+  void push_ranked(char name, TurnGroup& of, Rank rank) { push(name, of, Urgency::leave, Direction::response, rank); }
   void push(char name, TurnGroup& of, Urgency urgency = Urgency::invite,
-            Direction direction = Direction::response) {
+            Direction direction = Direction::response, Rank rank = kUsualRank) {
     Entry& entry = entries_.emplace_back(name, local, of);
     entry.waiter.subscription.urgency_ = urgency;
     entry.waiter.subscription.direction_ = direction;
+    entry.waiter.subscription.rank_ = rank;
     queue.push(entry.waiter.subscription);
   }
   void remove(char name) {
@@ -114,6 +116,33 @@ TEST_F(TurnQueueTest, F3_AGroupOfAThousandWeighsAsOne) {
     std::string two{pop(), pop()};
     EXPECT_TRUE(two == "mx" || two == "xm") << two;
   }
+}
+
+TEST_F(TurnQueueTest, WaitersOfOneGroupComeByRankThenInTheirOrder) {
+  for (const char name : {'m', 'n'}) push_ranked(name, groups[0], kUsualRank);
+  for (const char name : {'y', 'z'}) push_ranked(name, groups[0], 7);
+  for (const char name : {'a', 'b'}) push_ranked(name, groups[0], 0);
+  push_ranked('o', groups[0], kUsualRank);
+  push_ranked('c', groups[0], 1);
+  remove('n');
+  EXPECT_EQ(pop_all(), "abcmoyz");
+}
+
+TEST_F(TurnQueueTest, ARankCountsWithinItsOwnGroupOnly) {
+  for (const char name : {'y', 'z'}) push_ranked(name, groups[0], 7);
+  for (const char name : {'a', 'b'}) push_ranked(name, groups[1], 0);
+  EXPECT_EQ(pop_all(), "yazb");
+}
+
+TEST_F(TurnQueueTest, NoRankStarves) {
+  for (const char name : {'x', 'y', 'z'}) push_ranked(name, groups[0], name == 'y' ? 5 : 7);
+  std::string order;
+  for (int turn = 0; turn < 3 * (static_cast<int>(TurnQueue::kAge) + 1); ++turn) {
+    push_ranked('a', groups[0], 0);
+    order += pop();
+  }
+  const std::string urgent(TurnQueue::kAge, 'a');
+  EXPECT_EQ(order, urgent + "x" + urgent + "y" + urgent + "z") << "the oldest, whatever its rank";
 }
 
 TEST_F(TurnQueueTest, RemovesFromTheFrontTheMiddleAndTheEndOfALine) {

@@ -1,0 +1,82 @@
+"""Which download goes first when all cannot (RFC 9218), as node's HTTP/2 client sees it over a link that is full."""
+
+import json
+import subprocess
+
+import pytest
+
+from support.environment import PATIENCE
+from support.gateway import cluster
+from support.relay import Relay
+
+COUNT = 20
+SHORT, LONG = 512 << 10, 2 << 20  # bytes of a download; all the long ones are far more than the kernel's buffers hold
+RATE = 16 << 20  # bytes a second
+
+# 19 downloads of one priority; when all have got some, the last one with its own. Tells who finished when, and how far all had come
+# when the first did.
+NODE = """
+const [url, ca, path, count, usual, urgent] = process.argv.slice(1);
+const client = require('http2').connect(url, {ca: require('fs').readFileSync(ca), settings: {initialWindowSize: 1 << 24}});
+const came = [], order = [];
+let begun = 0, before = [], after = [];
+function get(number, priority) {
+  came[number] = 0;
+  client.request({':path': path, ...(priority ? {priority} : {})}).on('data', data => {
+    if (came[number] === 0 && ++begun === count - 1) last();
+    came[number] += data.length;
+  }).on('end', () => {
+    if (order.length === 0) after = [...came];
+    order.push(number);
+    if (order.length === Number(count)) {
+      console.log(JSON.stringify({order, came, before, after}));
+      client.close();
+    }
+  });
+}
+function last() {
+  before = [...came];
+  get(count - 1, urgent);
+}
+client.on('connect', () => {
+  client.setLocalWindowSize(1 << 28);
+  for (let number = 0; number < count - 1; ++number) get(number, usual);
+});
+"""
+
+
+@pytest.fixture(params=["http/1.1", "h2"])
+def server(request, nginx, nghttpd):
+    chosen = nginx if request.param == "http/1.1" else nghttpd
+    (chosen.files / "short").write_bytes(b"x" * SHORT)
+    (chosen.files / "long").write_bytes(b"x" * LONG)
+    return cluster("app", request.param, chosen.address)
+
+
+def downloads(house, certificates, path, usual="", urgent=""):
+    with Relay(house.https, 0, RATE) as link:
+        url = f"https://localhost:{link.address.rsplit(':', 1)[1]}"
+        done = subprocess.run(["node", "-e", NODE, url, certificates.ca, path, str(COUNT), usual, urgent], capture_output=True, text=True,
+                              timeout=60 * PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told["came"]) == {SHORT if path == "/short" else LONG}
+    return told
+
+
+@pytest.mark.parametrize("blocks", [4, 1024])
+def test_the_urgent_one_of_twenty_downloads_finishes_first(gateway, certificates, server, blocks):
+    """With few blocks too: then the connection's turns in the pool are the urgent one's."""
+    with gateway(server, workers=1, memory={"budget": "64MiB", "blocks": blocks}) as house:
+        told = downloads(house, certificates, "/short", "u=3, i", "u=0")
+        passed = sum(told["after"][:-1]) - sum(told["before"])
+        print(f"the others got {passed >> 10} KiB while the urgent one got {SHORT >> 10} KiB")
+        assert told["order"][0] == COUNT - 1, told
+
+
+@pytest.mark.parametrize("blocks", [4, 1024])
+def test_without_priorities_twenty_downloads_share_evenly(gateway, certificates, server, blocks):
+    with gateway(server, workers=1, memory={"budget": "64MiB", "blocks": blocks}) as house:
+        told = downloads(house, certificates, "/long")
+        others = sorted(told["after"][:-1])  # the last one began later
+        assert others[0] > 0.6 * LONG, others
