@@ -65,6 +65,8 @@ class Downloads {
     }
   }
 
+  const Side& side(std::size_t number) const { return *server_.end.sides.at(number); }
+
   std::map<std::uint32_t, std::size_t> sent;  // bytes of each stream
   std::vector<std::uint32_t> finished;        // in which order
   std::size_t widest_gap = 0;  // between the first and the last, in bytes, until the first one finished
@@ -134,6 +136,17 @@ TEST(PriorityTest, AnUpdateMovesAStreamThatIsUnderWay) {
   link.carry();
   EXPECT_EQ(link.finished.front(), 9U);
   EXPECT_EQ(link.finished.back(), 1U);
+}
+
+TEST(PriorityTest, AnUpdateIsToldToItsStream) {
+  Downloads link;
+  link.update(1, "u=2");  // before its request: to nobody
+  for (const std::uint32_t id : ids(2)) link.begin(id, "");
+  link.update(3, "u=1, i");
+  EXPECT_EQ(link.side(0).priority, "");
+  EXPECT_EQ(link.side(1).priority, "u=1, i");
+  link.carry();
+  EXPECT_EQ(link.finished.front(), 3U);
 }
 
 TEST(PriorityTest, AnUpdateMayComeBeforeItsRequest) {

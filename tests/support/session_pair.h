@@ -97,6 +97,7 @@ class Side final : public h2::StreamEvents {
     oversized = oversized || is_oversized;
     in_at_headers = in.end();
   }
+  void on_priority(h2::Stream&, std::string_view value) override { priority = value; }
   bool admits_headers(h2::Stream&, std::size_t bytes) override { return !admits || admits(bytes); }
   const h2::HeaderList* trailers(h2::Stream&) override {
     ++trailers_asked;
@@ -131,6 +132,7 @@ class Side final : public h2::StreamEvents {
   std::vector<std::pair<h2::HeadersKind, h2::HeaderList>> heads;
   std::optional<h2::HeaderList> trailers_out;
   int trailers_asked = 0;
+  std::string priority;  // the last that on_priority told
   bool oversized = false;
   int closed_count = 0;
   h2::ErrorCode closed = h2::ErrorCode::no_error;
