@@ -26,6 +26,8 @@ Client::Client(const ListenerParts& parts, std::unique_ptr<Transport> transport,
       number_(count(parts.worker.stats)),
       handshake_(parts.worker.admission.ledger(), kHandshakeReserve),
       slow_deadline_(parts.worker.loop, [this] { on_slow(); }),
+      lifespan_(parts.worker.loop, parts.worker.jitter, parts.keep_alive, parts.worker.stats.connections_retired,
+                [this](Retirement) { connection_->retire(); }),
       transport_(std::move(transport)) {
   transport_->set_events(this);
   slow_deadline_.set(parts_.timeouts.tls_handshake);
@@ -37,6 +39,7 @@ Client::~Client() {
 
 void Client::drain() {
   if (connection_ == nullptr) return end("draining");
+  lifespan_.clear();
   connection_->drain();
 }
 
@@ -71,6 +74,7 @@ void Client::speak_h2() {
   H2Client& client = *connection;
   connection_ = std::move(connection);
   handshake_.release();
+  lifespan_.begin();
   owner_.on_client_open();
   client.begin(first());
 }
@@ -82,6 +86,7 @@ void Client::speak_http1() {
   Http1Client& client = *connection;
   connection_ = std::move(connection);
   handshake_.release();
+  lifespan_.begin();
   owner_.on_client_open();
   client.begin(first());
 }
@@ -121,6 +126,7 @@ void Client::end(std::string_view reason) {
 
 void Client::on_connection_gone() {
   if (std::exchange(ended_, true)) return;
+  lifespan_.clear();
   owner_.on_client_gone(*this);
 }
 

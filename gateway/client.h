@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "gateway/client_connection.h"
+#include "gateway/lifespan.h"
 #include "gateway/net/transport.h"
 #include "gateway/worker_parts.h"
 #include "pool/ledger.h"
@@ -59,6 +60,7 @@ class Client final : private TransportEvents, private ClientConnection::Owner {
   void on_readable() override;
   void on_writable() override {}
   void on_open_failed(std::string_view reason) override;
+  void on_request_begun() override { lifespan_.request(); }
   void on_connection_gone() override;
   void on_upgrade(ClientConnection::Upgrade upgrade) override;
   void speak_h2();
@@ -72,6 +74,7 @@ class Client final : private TransportEvents, private ClientConnection::Owner {
   const std::uint64_t number_;
   pool::Reservation handshake_;  // until it is known what it speaks
   Deadline slow_deadline_;       // as long
+  Lifespan lifespan_;            // from then on, whatever it speaks
   std::unique_ptr<Transport> transport_;
   std::array<std::byte, kPreface.size()> first_;  // of cleartext
   std::size_t read_ = 0;

@@ -8,6 +8,7 @@
 
 #include "gateway/client_protocols.h"
 #include "gateway/exchange.h"
+#include "gateway/keep_alive_limits.h"
 #include "h2/session.h"
 
 namespace gateway {
@@ -33,6 +34,7 @@ struct ListenerParts {
   std::string local;  // the listener's address
   bool is_admin = false;
   ClientProtocols protocols{};
+  KeepAliveLimits keep_alive = {};
 };
 
 /// A client's connection once it is known what it speaks: H2Client or Http1Client. Owned by its Client.
@@ -48,6 +50,8 @@ class ClientConnection {
   };
   class Owner {
    public:
+    /// A request has begun. May lead to retire().
+    virtual void on_request_begun() = 0;
     /// Over: bury it.
     virtual void on_connection_gone() = 0;
     /// Over, and goes on as another one: bury it.
@@ -65,6 +69,9 @@ class ClientConnection {
 
   virtual ~ClientConnection() = default;
 
+  /// Tells the client to go elsewhere with its next requests: by GOAWAY, or with its next response. Those that come
+  /// before it has heard are served. Once.
+  virtual void retire() = 0;
   /// Tells the client that no more requests are served; ends when those that came have ended.
   virtual void drain() = 0;
   /// Ends now, whatever is under way.

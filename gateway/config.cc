@@ -39,6 +39,14 @@ std::size_t default_max_connections(Protocol protocol) {
   return 0;
 }
 
+// A backend that says nothing is asked before stream_idle ends its streams, and seldom enough for servers of gRPC,
+// which bear four PINGs between two answers. The same program's clients are asked only if that is wanted.
+KeepAliveLimits default_keep_alive(Protocol protocol) {
+  KeepAliveLimits limits;
+  if (protocol == Protocol::h2) limits.ping_interval = std::chrono::seconds(30);
+  return limits;
+}
+
 std::size_t default_workers() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 256);
 }

@@ -10,6 +10,7 @@
 
 #include "gateway/client_protocols.h"
 #include "gateway/config_mistake.h"
+#include "gateway/keep_alive_limits.h"
 #include "gateway/log.h"
 #include "gateway/net/address.h"
 #include "gateway/net/network.h"
@@ -52,6 +53,7 @@ struct ListenerConfig {
   std::uint32_t max_concurrent_streams = 256;
   bool proxy_protocol = false;   // each connection begins with a PROXY header
   std::vector<Network> trusted = {};  // who may send one; on a unix socket everybody who may connect
+  KeepAliveLimits keep_alive = {};
 };
 
 enum class Protocol : std::uint8_t { http1, h2, demo };
@@ -92,10 +94,13 @@ struct ClusterConfig {
   std::size_t max_connections = 0;  // of one worker to one endpoint
   std::optional<HealthConfig> health;  // none: no active checks
   ProxyVersion proxy_protocol = ProxyVersion::none;  // the header that each connection begins with
+  KeepAliveLimits keep_alive = {};
   Place place;                      // of the name
 };
 /// What max_connections is when it is not set.
 std::size_t default_max_connections(Protocol protocol);
+/// What keep_alive is where nothing is set.
+KeepAliveLimits default_keep_alive(Protocol protocol);
 
 struct RouteConfig {
   std::string host = "*";  // "*", "*.example.com" or a name; compared without letter case

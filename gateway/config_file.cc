@@ -186,7 +186,7 @@ LoadedConfig read_config(std::string_view text, const std::string& file) {
 std::vector<std::string> config_keys() {
   // Each table once, all of them empty: the readers ask for every key.
   constexpr std::string_view kTables =
-      "[[listener]]\ntls = {}\n[[cluster]]\ntls = {}\nhealth = "
+      "[[listener]]\ntls = {}\nkeep_alive = {}\n[[cluster]]\ntls = {}\nhealth = {}\nkeep_alive = "
       "{}\n[[route]]\n[memory]\n[timeouts]\n[limits]\n[admin]\n[log]\n";
   Mistakes mistakes;
   const auto root = parse_config_tree(kTables, "", mistakes);

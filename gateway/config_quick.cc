@@ -118,6 +118,7 @@ void set_cluster(const QuickOptions& options, Config& config, Mistakes& mistakes
   cluster.protocol = scheme == "http" ? Protocol::http1 : Protocol::h2;
   if (scheme == "https") cluster.tls = TlsClientConfig{};
   cluster.max_connections = default_max_connections(cluster.protocol);
+  cluster.keep_alive = default_keep_alive(cluster.protocol);
   config.clusters.push_back(std::move(cluster));
   config.routes.push_back({"*", "/", "app", place, place});
 }

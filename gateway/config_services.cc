@@ -6,6 +6,7 @@
 #include <array>
 
 #include "gateway/config_health.h"
+#include "gateway/config_keep_alive.h"
 #include "gateway/config_proxy.h"
 #include "gateway/config_values.h"
 
@@ -152,7 +153,8 @@ void read_endpoints(TableReader& table, bool needed, ClusterConfig& cluster) {
 // A demo cluster answers itself: what is said of its backends cannot have been meant. No endpoints are none
 // all the same.
 void check_demo(TableReader& table) {
-  for (const std::string_view key : {"tls", "endpoints", "policy", "max_connections", "health", "proxy_protocol"}) {
+  for (const std::string_view key :
+       {"tls", "endpoints", "policy", "max_connections", "health", "proxy_protocol", "keep_alive"}) {
     const ConfigNode* node = table.ask(key);
     const auto* array = node == nullptr ? nullptr : std::get_if<ConfigNode::Array>(&node->value);
     if (node == nullptr || (array != nullptr && array->empty())) continue;
@@ -194,6 +196,7 @@ ClusterConfig read_cluster(ConfigReading& reading, const ConfigNode& node) {
   table.integer("max_connections", 1, 10'000, cluster.max_connections);
   cluster.health = read_health(table);
   read_proxy_cluster(table, cluster);
+  read_keep_alive_cluster(table, cluster);
   if (cluster.protocol == Protocol::demo) check_demo(table);
   table.finish();
   return cluster;
@@ -249,6 +252,7 @@ void read_listeners(TableReader& document, Config& config) {
     read_protocols(table, listener.protocols);
     table.integer("max_concurrent_streams", 1, 10'000, listener.max_concurrent_streams);
     read_proxy_listener(table, listener);
+    read_keep_alive_listener(table, listener);
     table.finish();
     config.listeners.push_back(std::move(listener));
   }

@@ -23,7 +23,7 @@ H2Client::H2Client(const ListenerParts& parts, std::unique_ptr<Transport> transp
       slow_deadline_(parts.worker.loop, [this] { on_slow(); }),
       idle_deadline_(parts.worker.loop, [this] { on_idle(); }),
       connection_(parts.worker.connection_parts(), std::move(transport), h2::Role::server, parts.limits,
-                  parts.timeouts.stall, *this, *this) {}
+                  parts.timeouts.stall, parts.keep_alive, *this, *this) {}
 
 void H2Client::begin(std::span<const std::byte> first) {
   connection_.start("");
@@ -37,6 +37,10 @@ void H2Client::begin(Upgrade upgrade) {
   protocol_ = "2";
   if (!upgraded) return terminate("HTTP2-Settings were not understood");
   connection_.receive(upgrade.read);
+}
+
+void H2Client::retire() {
+  if (!connection_.session().draining()) drain();
 }
 
 void H2Client::drain() {
@@ -122,7 +126,9 @@ void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end
       static_cast<ClientStream::Owner&>(*this)));
   held_ += client.cost();
   if (connection_.session().prioritized()) connection_.limit_unsent();
-  idle_deadline_.clear();
+  // While it drains the deadline is the notice's: requests do not put it off.
+  if (!connection_.session().draining()) idle_deadline_.clear();
+  owner_.on_request_begun();
   client.start(refusal ? &*refusal : nullptr);
 }
 

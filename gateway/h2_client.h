@@ -26,6 +26,7 @@ class H2Client final : public ClientConnection,
   /// Begins with a request that came in HTTP/1.1, as stream 1: answers it with 101 first (RFC 7540 §3.2).
   void begin(Upgrade upgrade);
 
+  void retire() override;
   void drain() override;
   void terminate(std::string_view reason) override;
   std::size_t exchanges() const override { return streams_.size(); }

@@ -17,7 +17,8 @@ constexpr Duration kLinger = std::chrono::seconds(1);
 }  // namespace
 
 H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role,
-                           const h2::SessionLimits& limits, Duration stall, h2::SessionEvents& events, Owner& owner)
+                           const h2::SessionLimits& limits, Duration stall, const KeepAliveLimits& keep_alive,
+                           h2::SessionEvents& events, Owner& owner)
     : parts_(parts),
       owner_(owner),
       transport_(std::move(transport)),
@@ -27,6 +28,7 @@ H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transp
                parts_.stats.count_eviction(kind);
                end(what);
              }),
+      keep_alive_(parts.loop, keep_alive, *this),
       linger_deadline_(parts.loop, [this] { end(session_.end_reason()); }) {
   transport_->set_events(this);
 }
@@ -34,7 +36,9 @@ H2Connection::H2Connection(const Parts& parts, std::unique_ptr<Transport> transp
 H2Connection::~H2Connection() { ended_ = true; }
 
 void H2Connection::write_soon() {
-  if (!ended_ && !is_blocked_ && transport_->open()) parts_.turn_end.schedule(*this);
+  if (ended_) return;
+  keep_alive_.watch();
+  if (!is_blocked_ && transport_->open()) parts_.turn_end.schedule(*this);
 }
 
 void H2Connection::limit_unsent() {
@@ -51,6 +55,7 @@ void H2Connection::terminate(h2::ErrorCode code, std::string_view reason) {
 void H2Connection::abort(std::string_view reason) { end(reason); }
 
 void H2Connection::on_open() {
+  keep_alive_.heard();
   write_soon();
   owner_.on_connection_open();
 }
@@ -68,7 +73,9 @@ void H2Connection::receive(std::span<const std::byte> bytes) {
 }
 
 void H2Connection::feed(std::span<const std::byte> bytes) {
-  if (!bytes.empty() && !session_.feed(bytes, parts_.loop.now())) ending_ = true;
+  if (bytes.empty()) return;
+  keep_alive_.heard();
+  if (!session_.feed(bytes, parts_.loop.now())) ending_ = true;
 }
 
 void H2Connection::on_open_failed(std::string_view reason) { end(reason); }
@@ -104,7 +111,7 @@ void H2Connection::linger() {
 }
 
 void H2Connection::on_writable() {
-  is_blocked_ = false;
+  if (std::exchange(is_blocked_, false)) keep_alive_.heard();
   write_soon();
 }
 
@@ -138,10 +145,27 @@ bool H2Connection::write_some() {
   return has_more || session_.wants_write();
 }
 
+// Where the socket is full it could not leave: a peer that takes nothing either is judged by that.
+bool H2Connection::ping() {
+  if (is_blocked_) return true;
+  if (!parts_.admission.admits_admin()) return false;
+  session_.ping();
+  return true;
+}
+
+void H2Connection::on_peer_gone() {
+  if (ending_) return;  // linger() sees to its end
+  const bool is_client = session_.role() == h2::Role::server;
+  Retirements& retired = is_client ? parts_.stats.connections_retired : parts_.stats.upstream_connections_retired;
+  retired[static_cast<std::size_t>(Retirement::ping)].add();
+  terminate(h2::ErrorCode::no_error, "the peer does not answer PING");
+}
+
 void H2Connection::end(std::string_view reason) {
   if (ended_) return;
   ended_ = true;
   stall_.clear();
+  keep_alive_.clear();
   linger_deadline_.clear();
   output_.clear();
   owner_.on_connection_end(reason);

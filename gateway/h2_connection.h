@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/keep_alive.h"
 #include "gateway/net/event_loop.h"
 #include "gateway/net/transport.h"
 #include "gateway/socket_stall.h"
@@ -21,9 +22,10 @@ struct WorkerStats;
 ///
 /// It reads into its worker's scratch buffer, so reading never needs a block (rule 2). It writes once at the end of a loop
 /// turn for all that happened in it, and asks the session for more only when the socket took what there was.
-/// A socket that takes next to nothing for `stall` while others wait for memory is closed (SocketStall).
+/// A socket that takes next to nothing for `stall` while others wait for memory is closed (SocketStall), and a
+/// connection whose peer is gone is ended (KeepAlive, counted).
 /// Confined to its worker's thread.
-class H2Connection final : private TransportEvents, private TurnEndTask {
+class H2Connection final : private TransportEvents, private TurnEndTask, private KeepAlive::Owner {
  public:
   class Owner {
    public:
@@ -47,7 +49,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   };
 
   H2Connection(const Parts& parts, std::unique_ptr<Transport> transport, h2::Role role, const h2::SessionLimits& limits,
-               Duration stall, h2::SessionEvents& events, Owner& owner);
+               Duration stall, const KeepAliveLimits& keep_alive, h2::SessionEvents& events, Owner& owner);
   ~H2Connection();
 
   /// Over a transport that is open already: as if it had opened now. `answer` leaves before anything of the
@@ -79,6 +81,9 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   void on_writable() override;
   void on_open_failed(std::string_view reason) override;
   void at_turn_end() override;
+  bool has_streams() const override { return session_.open_streams() > 0; }
+  bool ping() override;
+  void on_peer_gone() override;
   bool write_some();
   void feed(std::span<const std::byte> bytes);
   void discard();
@@ -91,6 +96,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask {
   pool::Output output_;
   h2::Session session_;
   SocketStall stall_;
+  KeepAlive keep_alive_;
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
   bool is_blocked_ = false;  // the socket took less than there was
   bool ending_ = false;      // the session is over: what is left is to write its last frames

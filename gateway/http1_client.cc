@@ -99,7 +99,9 @@ std::optional<Error> Http1Client::refusal_of(const h2::HeaderList& request) cons
 
 // The request is to become an HTTP/2 stream as soon as it is whole.
 bool Http1Client::wants_upgrade(const h2::HeaderList& head, std::optional<Error>& refusal) {
-  if (connection_.transport().secure() || !parts_.protocols.h2 || !http_1_1_ || draining_) return false;
+  if (connection_.transport().secure() || !parts_.protocols.h2 || !http_1_1_ || draining_ || retired_) {
+    return false;
+  }
   H2cUpgrade asked = read_h2c_upgrade(head);
   if (asked.kind == H2cUpgrade::Kind::broken) {
     refusal = Error{.source = ErrorSource::client, .status = 400, .reason = "malformed HTTP2-Settings"};
@@ -123,6 +125,7 @@ void Http1Client::serve(h2::HeaderList request, bool has_body, const Error* refu
                                        RequestOrigin{transport.peer(), parts_.local, transport.secure(),
                                                      ++requests_, http_1_1_ ? "1.1" : "1.0", transport.peer_port()});
   if (has_body) connection_.receive(&request_->exchange().request_body());
+  owner_.on_request_begun();
   request_->start(refusal);
 }
 
@@ -177,7 +180,7 @@ void Http1Client::send_response() {
   std::string text;
   const WrittenHead head =
       write_response_head(exchange.response(), exchange.response_has_body(),
-                          {exchange.request().get(":method"), http_1_1_, keep_alive_ && !draining_}, text);
+                          {exchange.request().get(":method"), http_1_1_, keep_alive_ && !draining_ && !retired_}, text);
   if (!head.error.empty()) return end(head.error);
   keep_alive_ = head.keep_alive;
   connection_.send(text, head, exchange.response_has_body() ? &exchange.response_body() : nullptr);

@@ -31,6 +31,7 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
   /// Begins with what was read of it already.
   void begin(std::span<const std::byte> first);
 
+  void retire() override { retired_ = true; }
   void drain() override;
   void terminate(std::string_view reason) override { end(reason); }
   std::size_t exchanges() const override { return request_ == nullptr ? 0 : 1; }
@@ -97,6 +98,7 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
   bool http_1_1_ = true;  // the request's version; else 1.0
   bool keep_alive_ = true;
   bool whole_ = false;  // all of the request has come
+  bool retired_ = false;  // the next response is the last
   bool draining_ = false;
   std::optional<Upgrade> upgrade_;  // what it is to become when the request is whole
   std::unique_ptr<Request> request_;

@@ -20,7 +20,8 @@ ListenerGroup::ListenerGroup(const WorkerParts& worker, const Exchange::Parts& e
                              std::function<void()> on_client_gone)
     : worker_(worker),
       plan_(plan),
-      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text, plan_.is_admin, plan_.protocols},
+      parts_{worker, exchange, plan_.limits, timeouts, socket.bound_address().text, plan_.is_admin, plan_.protocols,
+             plan_.keep_alive},
       on_client_gone_(std::move(on_client_gone)),
       look_again_(worker.loop, [this] { resume_if_there_is_room(); }),
       listener_(worker.loop, std::move(socket),

@@ -29,6 +29,7 @@ class ListenerGroup final : private Client::Owner, private ProxyGreeting::Owner 
     ClientProtocols protocols{};
     bool proxy_protocol = false;  // connections begin with a PROXY header
     std::vector<Network> trusted = {};  // who may send it, beside unix sockets
+    KeepAliveLimits keep_alive = {};
   };
 
   ListenerGroup(const WorkerParts& worker, const Exchange::Parts& exchange, const ClientTimeouts& timeouts,

@@ -135,6 +135,7 @@ std::optional<std::string> Server::open_listeners() {
                              listener.protocols};
     plan.proxy_protocol = listener.proxy_protocol;
     plan.trusted = listener.trusted;
+    plan.keep_alive = listener.keep_alive;
     if (listener.tls) {
       TlsServerContext::Options options{.key_pairs = {}, .alpn = {}, .require_alpn = !plan.protocols.http1};
       if (plan.protocols.h2) options.alpn.emplace_back("h2");

@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, kCheckResults> kCheckNames = {"ok", "fail
 constexpr std::array<std::string_view, kEvictions> kEvictionNames = {
     "request", "response", "connection", "request_early", "response_early", "connection_early"};
 constexpr std::array<std::string_view, kProxyRefusals> kProxyRefusalNames = {"untrusted", "malformed", "late"};
+constexpr std::array<std::string_view, kRetirements> kRetirementNames = {"ping", "max_age", "max_requests"};
 constexpr std::array<std::string_view, 5> kStatusClasses = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 /// Names of h2::Abuse, without `none`.
@@ -52,6 +53,8 @@ std::span<const Row> table() {
   static const Row rows[] = {
       {"connections_accepted", "Client connections accepted.", counter, read<&W::connections_accepted>},
       {"connections_open", "Client connections open now.", gauge, read<&W::connections_open>},
+      {"connections_retired", "Client connections that keep_alive ended, by what of it.", counter,
+       read<&W::connections_retired>, "reason", kRetirementNames},
       {"handshakes_failed", "TLS handshakes with clients that failed.", counter, read<&W::handshakes_failed>},
       {"proxy_refusals", "Connections closed for want of a PROXY header from a trusted sender, by reason.", counter,
        read<&W::proxy_refusals>, "reason", kProxyRefusalNames},
@@ -78,6 +81,8 @@ std::span<const Row> table() {
        read<&W::upstream_connections_open>},
       {"upstream_connections_failed", "Connections to endpoints that could not be opened.", counter,
        read<&W::upstream_connections_failed>},
+      {"upstream_connections_retired", "Connections to endpoints that keep_alive ended, by what of it.", counter,
+       read<&W::upstream_connections_retired>, "reason", kRetirementNames},
       {"upstream_requests_active", "Requests at endpoints that are not answered yet.", gauge,
        read<&W::upstream_requests_active>},
       {"timeouts", "Deadlines that passed, by kind.", counter, read<&W::timeouts>, "kind", kTimeoutNames},

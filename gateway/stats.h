@@ -63,6 +63,11 @@ inline constexpr std::size_t kEvictions = 6;
 enum class ProxyRefusal : std::uint8_t { untrusted, malformed, late };
 inline constexpr std::size_t kProxyRefusals = 3;
 
+/// Which of a connection's KeepAliveLimits ended it, or its use; also the index of a counter.
+enum class Retirement : std::uint8_t { ping, max_age, max_requests };
+inline constexpr std::size_t kRetirements = 3;
+using Retirements = std::array<Counter, kRetirements>;
+
 /// What one worker counts. Its thread writes, any thread reads. A new figure is a member here and a line in
 /// the table of stats.cc, which every page is made from.
 struct alignas(64) WorkerStats {
@@ -70,6 +75,7 @@ struct alignas(64) WorkerStats {
 
   Counter connections_accepted;
   Gauge connections_open;
+  Retirements connections_retired;
   Counter handshakes_failed;
   std::array<Counter, kProxyRefusals> proxy_refusals;
   Counter requests;
@@ -88,6 +94,7 @@ struct alignas(64) WorkerStats {
   Counter upstream_connections_opened;
   Gauge upstream_connections_open;
   Counter upstream_connections_failed;
+  Retirements upstream_connections_retired;
   Gauge upstream_requests_active;
   std::array<Counter, kTimeouts> timeouts;
   std::array<Counter, kEvictions> evictions;

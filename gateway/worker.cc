@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include <cassert>
+#include <random>
 
 #include "gateway/stats.h"
 #include "gateway/stream_sampler.h"
@@ -24,7 +25,8 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
       on_drained_(std::move(on_drained)),
       local_(plan.pool, loop_, steady_ticks),
       scratch_(kScratchBytes),
-      parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log, plan.admission},
+      jitter_(std::random_device()()),
+      parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log, plan.admission, jitter_},
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
       routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds, &plan.admission},

@@ -9,6 +9,7 @@
 
 #include "gateway/admin/streams.h"
 #include "gateway/backend_finders.h"
+#include "gateway/lifespan.h"
 #include "gateway/listener_group.h"
 #include "gateway/upstream/health_check.h"
 #include "gateway/worker_parts.h"
@@ -66,6 +67,7 @@ class Worker {
   pool::LocalPool local_;
   TurnEnd turn_end_;
   std::vector<std::byte> scratch_;
+  Jitter jitter_;
   const WorkerParts parts_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   RoutedBackends routed_;

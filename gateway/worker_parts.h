@@ -12,6 +12,7 @@ namespace gateway {
 
 class AccessLog;
 class Admission;
+class Jitter;
 class Log;
 struct WorkerStats;
 
@@ -25,6 +26,7 @@ struct WorkerParts {
   AccessLog& access_log;
   Log& log;
   const Admission& admission;
+  Jitter& jitter;
 
   H2Connection::Parts connection_parts() const { return {loop, turn_end, pool.pool(), admission, scratch, stats}; }
 };

@@ -13,6 +13,7 @@ std::unique_ptr<Endpoint> make_endpoint(const WorkerParts& worker, const Endpoin
   EndpointHealth& health = *plan.health[index];
   EndpointLimits own = limits;
   own.proxy_protocol = plan.config.proxy_protocol;
+  own.keep_alive = plan.config.keep_alive;
   if (plan.config.protocol == Protocol::h2) {
     return std::make_unique<H2Endpoint>(worker, own, std::move(dialer), health);
   }

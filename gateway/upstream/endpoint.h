@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "gateway/backend.h"
+#include "gateway/keep_alive_limits.h"
 #include "gateway/net/proxy_header.h"
 #include "gateway/stats.h"
 #include "gateway/upstream/dialer.h"
@@ -23,6 +24,7 @@ struct EndpointLimits {
   Duration stall{};                 // see ClientTimeouts::stall
   h2::SessionLimits session;        // h2 backends; header bounds for HTTP/1.1 ones too
   ProxyVersion proxy_protocol = ProxyVersion::none;  // HTTP/1.1: the header in front of a connection's only request
+  KeepAliveLimits keep_alive = {};
 };
 
 /// One backend server as one worker sees it: its connections, and the exchanges that wait for one.

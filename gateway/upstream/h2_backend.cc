@@ -113,10 +113,19 @@ bool H2Endpoint::send(H2Backend& backend) {
   return false;
 }
 
+template <typename Predicate>
+std::size_t H2Endpoint::count(Predicate is_counted) const {
+  std::size_t counted = 0;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) counted += is_counted(upstreams_[i]) ? 1 : 0;
+  return counted;
+}
+
+std::size_t H2Endpoint::staying() const {
+  return count([](const H2Upstream& upstream) { return !upstream.is_leaving(); });
+}
+
 std::size_t H2Endpoint::unsettled() const {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < upstreams_.size(); ++i) count += upstreams_[i].is_settled() ? 0 : 1;
-  return count;
+  return count([](const H2Upstream& upstream) { return !upstream.is_leaving() && !upstream.is_settled(); });
 }
 
 bool H2Endpoint::is_full() const { return waiting_.size() > unsettled() * kWaitersADial; }
@@ -137,8 +146,9 @@ void H2Endpoint::serve_waiting() {
 }
 
 void H2Endpoint::dial_if_needed() {
-  if (!is_full() || upstreams_.size() >= limits_.max_connections) return;
-  if (!may_dial(upstreams_.size())) return;
+  // One that only finishes what it has must not keep those out that wait.
+  if (!is_full() || staying() >= limits_.max_connections) return;
+  if (!may_dial(staying())) return;
   std::string why;
   std::unique_ptr<Transport> transport = dialer_.dial(why);
   if (transport == nullptr) {
@@ -154,7 +164,7 @@ void H2Endpoint::dial_if_needed() {
 // Fails those who would have had a stream on the connection that could not be opened. While others carry, they wait on.
 void H2Endpoint::fail_waiting(const Error& error) {
   const std::size_t others = unsettled();
-  if (upstreams_.size() > others) return;
+  if (staying() > others) return;
   const std::size_t share = (waiting_.size() + others) / (others + 1);
   // Taken out first: who fails may come to wait again, once.
   std::vector<H2Backend*> failing;
@@ -164,7 +174,7 @@ void H2Endpoint::fail_waiting(const Error& error) {
 
 // Open is not enough: a connection on which no SETTINGS come has failed in the end.
 void H2Endpoint::on_upstream_ready() {
-  if (unsettled() < upstreams_.size()) on_connected();
+  if (count([](const H2Upstream& upstream) { return upstream.is_settled(); }) > 0) on_connected();
   serve_waiting();
 }
 

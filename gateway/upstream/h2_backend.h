@@ -26,6 +26,11 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   friend class H2Backend;
   void serve(H2Backend& backend);
   bool send(H2Backend& backend);
+  template <typename Predicate>
+  std::size_t count(Predicate is_counted) const;
+  /// Connections that take streams, or will.
+  std::size_t staying() const;
+  /// Of them, those whose peer's SETTINGS have not come.
   std::size_t unsettled() const;
   /// More wait than the connections that are on their way may bear.
   bool is_full() const;

@@ -14,8 +14,10 @@ H2Upstream::H2Upstream(const WorkerParts& worker, std::unique_ptr<Transport> tra
       endpoint_(endpoint),
       owner_(owner),
       deadline_(worker.loop, [this] { on_deadline(); }),
-      connection_(worker.connection_parts(), std::move(transport), h2::Role::client, limits.session, limits.stall, *this,
-                  *this) {
+      lifespan_(worker.loop, worker.jitter, limits.keep_alive, worker.stats.upstream_connections_retired,
+                [this](Retirement why) { leave(why); }),
+      connection_(worker.connection_parts(), std::move(transport), h2::Role::client, limits.session, limits.stall,
+                  limits.keep_alive, *this, *this) {
   deadline_.set(limits_.connect);
 }
 
@@ -25,7 +27,15 @@ h2::Stream* H2Upstream::request(h2::HeaderList head, pool::Pipe* body, pool::Pip
   if (stream == nullptr) return nullptr;
   if (is_settled_) deadline_.clear();
   connection_.write_soon();
+  lifespan_.request();
   return stream;
+}
+
+// Who waits for one of its streams needs another connection; who has just got the last one is being served.
+void H2Upstream::leave(Retirement why) {
+  is_leaving_ = true;
+  connection_.session().drain();
+  if (why == Retirement::max_age) owner_.on_upstream_ready();
 }
 
 void H2Upstream::stream_over() {
@@ -47,6 +57,8 @@ void H2Upstream::on_request(h2::Stream& stream, h2::HeaderList&&, bool, bool) {
 }
 
 void H2Upstream::on_goaway(const h2::GoAway& goaway) {
+  is_leaving_ = true;
+  lifespan_.clear();
   worker_.log.info("upstream", "{}: GOAWAY {} {}", endpoint_, h2::to_string(goaway.code), goaway.debug_data);
 }
 
@@ -55,6 +67,7 @@ void H2Upstream::on_connection_open() {
     return connection_.abort("the backend does not speak h2 (ALPN)");
   }
   is_open_ = true;
+  lifespan_.begin();
   owner_.on_upstream_ready();
 }
 
@@ -78,6 +91,7 @@ void H2Upstream::on_deadline() {
 
 void H2Upstream::on_connection_end(std::string_view reason) {
   deadline_.clear();
+  lifespan_.clear();
   end_reason_ = reason.empty() ? "connection closed" : reason;
   if (is_settled_) {
     if (!reason.empty()) worker_.log.info("upstream", "{}: connection ended: {}", endpoint_, reason);

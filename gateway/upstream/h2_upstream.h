@@ -6,6 +6,7 @@
 
 #include "gateway/error.h"
 #include "gateway/h2_connection.h"
+#include "gateway/lifespan.h"
 #include "gateway/upstream/endpoint.h"
 #include "gateway/worker_parts.h"
 #include "h2/stream.h"
@@ -31,6 +32,8 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
 
   /// Its peer's SETTINGS are here, so it is known how many streams it bears.
   bool is_settled() const { return is_settled_; }
+  /// It takes no more streams: its time is over, or its peer said GOAWAY. It ends with those that it has.
+  bool is_leaving() const { return is_leaving_; }
   /// Open, and its peer bears another stream. Before its SETTINGS came it gets one, so that a first request costs no round trip and
   /// the next ones are not refused; and none with a body, of which it may have no place for what the protocol's default window lets
   /// through (it would refuse the stream when its bytes are gone from here).
@@ -61,14 +64,17 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   const h2::HeaderList* trailers(h2::Stream&) override { return nullptr; }
   void on_closed(h2::Stream&, h2::ErrorCode, bool) override { stream_over(); }
   void on_deadline();
+  void leave(Retirement why);
 
   const WorkerParts& worker_;
   const EndpointLimits& limits_;
   const std::string endpoint_;
   Owner& owner_;
   Deadline deadline_;  // to be open; then, without a stream, to be used
+  Lifespan lifespan_;
   std::string end_reason_;
   bool is_open_ = false;
+  bool is_leaving_ = false;
   bool settings_came_ = false;  // in the bytes that are being fed
   bool is_settled_ = false;
   bool connect_expired_ = false;

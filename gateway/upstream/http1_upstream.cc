@@ -19,6 +19,8 @@ Http1Upstream::Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transpor
       endpoint_(endpoint),
       owner_(owner),
       deadline_(worker.loop, [this] { on_deadline(); }),
+      lifespan_(worker.loop, worker.jitter, limits.keep_alive, worker.stats.upstream_connections_retired,
+                [this](Retirement) { if (exchange_ == nullptr) end(nullptr); }),
       connection_(worker, std::move(transport), CodecRole::responses,
                   {limits.session.max_header_bytes, limits.session.max_header_fields}, limits.stall, *this) {
   deadline_.set(limits_.connect);
@@ -38,6 +40,7 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   }
   exchange_ = &exchange;
   user_ = &user;
+  lifespan_.request();
   response_done_ = keep_alive_ = false;
   exchange.sent();
   connection_.receive(&exchange.response_body());
@@ -68,6 +71,7 @@ void Http1Upstream::on_connection_open() {
     return on_connection_failed("the backend does not speak HTTP/1.1");
   }
   deadline_.set(limits_.connection_idle);
+  lifespan_.begin();
   owner_.on_upstream_idle(*this);
 }
 
@@ -163,7 +167,8 @@ void Http1Upstream::complete() {
   const bool request_sent = connection_.sent();
   if (keep_alive_ && !request_sent && !write_failed_) return;
   // A PROXY header speaks of one client: the next request may be another's.
-  const bool reusable = limits_.proxy_protocol == ProxyVersion::none && keep_alive_ && request_sent && !write_failed_;
+  const bool reusable = limits_.proxy_protocol == ProxyVersion::none && !lifespan_.over() && keep_alive_ &&
+                        request_sent && !write_failed_;
   if (!request_sent) exchange_->request_body().close();
   detach();
   if (!reusable) return end(nullptr);
@@ -196,6 +201,7 @@ void Http1Upstream::fail(const Error& error) {
 void Http1Upstream::end(const Error* open_failure) {
   if (connection_.ended()) return;
   deadline_.clear();
+  lifespan_.clear();
   connection_.end();
   owner_.on_upstream_end(*this, open_failure);
 }

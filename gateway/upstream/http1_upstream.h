@@ -6,6 +6,7 @@
 
 #include "gateway/error.h"
 #include "gateway/http1/connection.h"
+#include "gateway/lifespan.h"
 #include "gateway/net/event_loop.h"
 #include "gateway/upstream/endpoint.h"
 
@@ -83,6 +84,7 @@ class Http1Upstream final : private Http1Connection::Owner {
   const std::string endpoint_;
   Owner& owner_;
   Deadline deadline_;  // to be open; then, while idle, to be used
+  Lifespan lifespan_;
   Exchange* exchange_ = nullptr;
   User* user_ = nullptr;
   bool response_done_ = false;

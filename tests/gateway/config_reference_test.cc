@@ -71,7 +71,7 @@ void count(const ConfigNode& node, const std::string& name, std::map<std::string
 
 TEST(ConfigReference, TheReaderSaysWhichKeysItKnows) {
   const Keys keys = known_keys();
-  EXPECT_EQ(keys.size(), 50U);
+  EXPECT_EQ(keys.size(), 58U);
   for (const auto* key :
        {"workers", "memory.blocks", "listener.tls.certificate", "cluster.max_connections", "cluster.health.unhealthy", "route.host",
         "timeouts.drain", "limits.continuations", "admin.address", "log.level"}) {
@@ -143,6 +143,11 @@ TEST(ConfigReference, TheAnnotatedDefaultsAreTheDefaults) {
     return std::tuple(h.path, h.interval, h.timeout, h.healthy, h.unhealthy);
   };
   EXPECT_EQ(health(*a.config->clusters[0].health), health(*b.config->clusters[0].health));
+  const auto keep_alive = [](const KeepAliveLimits& k) {
+    return std::tuple(k.ping_interval, k.ping_timeout, k.max_age, k.max_requests);
+  };
+  EXPECT_EQ(keep_alive(a.config->clusters[0].keep_alive), keep_alive(b.config->clusters[0].keep_alive));
+  EXPECT_EQ(keep_alive(a.config->listeners[0].keep_alive), keep_alive(b.config->listeners[0].keep_alive));
   EXPECT_EQ(a.config->routes[0].host, b.config->routes[0].host);
   EXPECT_EQ(a.config->routes[0].path, b.config->routes[0].path);
   EXPECT_EQ(a.config->log.access, b.config->log.access);

@@ -9,6 +9,7 @@
 
 #include "gateway/access_log.h"
 #include "gateway/admission.h"
+#include "gateway/lifespan.h"
 #include "gateway/log.h"
 #include "gateway/stats.h"
 #include "gateway/upstream/endpoint.h"
@@ -41,7 +42,8 @@ class UpstreamHouse {
   Resolver resolver;
   pool::Ledger ledger;
   Admission admission{ledger};
-  const WorkerParts parts{loop, local, turn_end, scratch, worker_stats, access_log, log, admission};
+  Jitter jitter{1};
+  const WorkerParts parts{loop, local, turn_end, scratch, worker_stats, access_log, log, admission, jitter};
 };
 
 /// An endpoint whose backends the test makes.
