@@ -23,6 +23,7 @@ class Relay:
         self.target = (host, int(port))
         self.delay, self.rate = delay, rate
         self.sockets = []
+        self.ways = []
         self.server = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -33,6 +34,11 @@ class Relay:
     def __exit__(self, *_):
         for sock in [self.server, *self.sockets]:
             hang_up(sock)
+
+    def swallow(self):
+        """From now on the connections that there are deliver nothing, and nobody is told."""
+        for way in self.ways:
+            way.swallows = True
 
     def _accept(self):
         while True:
@@ -46,6 +52,7 @@ class Relay:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for source, sink, rate in ((near, far, None), (far, near, self.rate)):
                 way = _Way(source, sink, self.delay, rate)
+                self.ways.append(way)
                 threading.Thread(target=way.receive, daemon=True).start()
                 threading.Thread(target=way.send, daemon=True).start()
 
@@ -62,6 +69,7 @@ class _Way:
 
     def __init__(self, source, sink, delay, rate):
         self.source, self.sink, self.delay, self.rate = source, sink, delay, rate
+        self.swallows = False
         self.queue = collections.deque()
         self.has_some = threading.Semaphore(0)
 
@@ -82,6 +90,10 @@ class _Way:
             self.has_some.acquire()
             due, data = self.queue.popleft()
             time.sleep(max(0.0, due - time.monotonic()))
+            if self.swallows:
+                if not data:
+                    return
+                continue
             try:
                 if not data:
                     return self.sink.shutdown(socket.SHUT_WR)
