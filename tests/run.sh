@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs the tests: `run.sh` in release, asan and tsan, `run.sh release` in one of them.
+# Installs what is missing, builds and runs the tests: `run.sh` in release, asan and tsan and the fuzz targets, `run.sh release` in
+# one of them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 presets=("$@")
-[[ $# -gt 0 ]] || presets=(release asan tsan)
+[[ $# -gt 0 ]] || presets=(release asan tsan fuzz)
 
 bash conf/install_packages.sh tests
 bash tests/support/grpc_js/install.sh
 
-# ThreadSanitizer of GCC 12 does not bear the address randomisation of newer kernels.
+# The sanitizers of GCC 12 and clang 14 do not bear the address randomisation of newer kernels.
 without_randomisation=()
 if setarch -R true 2>/dev/null; then without_randomisation=(setarch -R); fi
 
@@ -27,8 +28,8 @@ for preset in "${presets[@]}"; do
   prefix=()
   if [[ $preset == tsan ]]; then
     chosen=(-L 'unit|threads')
-    prefix=("${without_randomisation[@]}")
   fi
+  if [[ $preset == tsan || $preset == fuzz ]]; then prefix=("${without_randomisation[@]}"); fi
   log=$(mktemp)
   "${prefix[@]}" ctest --preset "$preset" -j 2 "${chosen[@]}" | tee "$log" || failed=1
   closing[$preset]=$(grep -E 'tests passed|No tests were found' "$log" || echo "ctest did not finish")

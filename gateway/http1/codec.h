@@ -53,7 +53,8 @@ struct CodecLimits {
 enum class CodecRole : std::uint8_t { requests, responses };
 
 /// Reads HTTP/1.1 and 1.0 messages of one kind from a connection (RFC 9112): bytes in, events out. It owns no
-/// socket, loop or clock, and keeps no body bytes. However the bytes are cut, the events are the same.
+/// socket, loop or clock, and keeps no body bytes. However the bytes are cut, the events are the same, and so is
+/// whether there is an error; of several mistakes in one section, which is told may depend on the cut.
 ///
 /// The one edge to the parser, llhttp. Why llhttp: it is the parser of Node.js, so its strictness is attacked
 /// and repaired in public all the time; it takes bytes as they come, allocates nothing, hands out body bytes
