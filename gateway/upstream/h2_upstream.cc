@@ -34,14 +34,19 @@ h2::Stream* H2Upstream::request(h2::HeaderList head, pool::Pipe* body, pool::Pip
 // Who waits for one of its streams needs another connection; who has just got the last one is being served.
 void H2Upstream::leave(Retirement why) {
   is_leaving_ = true;
-  connection_.session().drain();
+  end_if_left();
   if (why == Retirement::max_age) owner_.on_upstream_ready();
+}
+
+// GOAWAY is the last that is said: HEADERS would leave behind it, and there are servers that take no stream after it.
+void H2Upstream::end_if_left() {
+  if (is_leaving_ && connection_.session().open_streams() == 0) connection_.session().drain();
 }
 
 void H2Upstream::stream_over() {
   if (connection_.ended()) return;
-  // The stream that ends is counted until its closing call has returned.
-  if (is_settled_ && connection_.session().open_streams() <= 1) deadline_.set(limits_.connection_idle);
+  end_if_left();
+  if (is_settled_ && connection_.session().open_streams() == 0) deadline_.set(limits_.connection_idle);
   owner_.on_upstream_ready();
 }
 

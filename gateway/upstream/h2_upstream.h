@@ -38,7 +38,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   /// the next ones are not refused; and none with a body, of which it may have no place for what the protocol's default window lets
   /// through (it would refuse the stream when its bytes are gone from here).
   bool can_carry(bool has_body) {
-    return is_open_ && !connection_.ended() && connection_.session().can_open() &&
+    return is_open_ && !is_leaving_ && !connection_.ended() && connection_.session().can_open() &&
            (is_settled_ || (!has_body && connection_.session().open_streams() == 0));
   }
   /// Opens a stream. Null when it cannot.
@@ -65,6 +65,7 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
   void on_closed(h2::Stream&, h2::ErrorCode, bool) override { stream_over(); }
   void on_deadline();
   void leave(Retirement why);
+  void end_if_left();
 
   const WorkerParts& worker_;
   const EndpointLimits& limits_;

@@ -222,12 +222,17 @@ def drive(house, certificates, enough):
 
 
 def test_a_backend_in_h2_is_told_after_max_requests_and_nothing_is_lost(gateway, certificates):
-    with H2Backend() as behind:
+    told_early = []
+
+    def end(connection, stream):
+        told_early.extend(connection.goaways)
+        answer(connection, stream)
+    with H2Backend(on_end=end) as behind:
         with gateway(cluster("app", "h2", behind.address, keep_alive={"max_requests": 7}), workers=1) as house:
             drive(house, certificates, lambda: behind.requests() >= 200)
             full = [c for c in behind.connections if c.goaways]
             assert len(full) >= 10
-            assert {len(c.streams) for c in full} == {7}
+            assert {len(c.streams) for c in full} == {7} and told_early == []
             assert retired(house, "max_requests") == len(full)
             assert house.metric_sum("gateway_retries") == 0
 

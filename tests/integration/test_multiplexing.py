@@ -128,4 +128,27 @@ def test_connections_behind_are_closed_when_idle(gateway, certificates):
             for path in ("/one/", "/two/"):
                 assert house.curl(path).status == 200
             wait_until(lambda: all(c.closed for c in h2.connections), "the idle h2 connection is closed", 5)
-            wait_until(lambda: house.metric_sum("^gateway_upstream_connections_open ") == 0, "none is open", 5)
+            wait_until(lambda: house.metric_sum("^gateway_upstream_connections_open$") == 0, "none is open", 5)
+
+
+def test_a_connection_with_one_stream_left_is_not_idle(gateway, certificates):
+    held = []
+
+    def end(connection, stream):
+        if stream.field(":path") == "/one/held":
+            held.append((connection, stream))
+        else:
+            answer(connection, stream)
+    with H2Backend(on_end=end) as busy, H2Backend() as other:
+        with gateway(cluster("one", "h2", busy.address), cluster("two", "h2", other.address), workers=1,
+                     timeouts={"connection_idle": "300ms"}) as house:
+            client, = clients(house, certificates, 1)
+            stream = client.get("/one/held")
+            wait_until(lambda: held, "the request that is held")
+            assert client.fetch("/one/quick").status == 200
+            assert client.fetch("/two/").status == 200
+            wait_until(lambda: all(c.closed for c in other.connections), "a connection that is idle is closed")
+            answer(*held[0])
+            assert client.wait(stream)[0].status == 200
+            assert len(busy.connections) == 1
+            client.close()
