@@ -108,7 +108,7 @@ std::size_t Pipe::invite() {
     cancel_wait();
     add(std::move(block));
   }
-  if (blocks_ == 0 && !subscription_.waiting()) {
+  if (blocks_ == 0 && !subscription_.waiting() && !terms_.doorbell_returns) {
     subscription_.request(terms_.urgency, terms_.direction, rank_);
     if (watcher_ != nullptr) watcher_->on_waiting(true);
   }
@@ -187,6 +187,13 @@ std::size_t Pipe::write(std::span<const std::byte> bytes) {
   if (!closed_) return written;
   bytes_in_ += bytes.size() - written;
   return bytes.size();
+}
+
+void Pipe::rest() {
+  cancel_wait();
+  // A doorbell that rings once is kept for when it is needed.
+  const bool keeps = std::ranges::any_of(chunks_, &Block::is_doorbell) && !rings_again();
+  if (!keeps) drop_unneeded();
 }
 
 void Pipe::finish() {

@@ -72,7 +72,8 @@ class Pipe final : private ReleaseSubscription::Owner {
     std::size_t doorbell = 0;    // bytes of room that need no block; memory charged to the stream. Once, but again and
                                  // again for a producer that promises
     std::size_t max_blocks = 1;  // at least 1
-    bool doorbell_returns = false;  // again and again for any producer: for who must never depend on a block
+    bool doorbell_returns = false;  // again and again for any producer, which never waits for a block then: it has one
+                                    // if one is free, else the doorbell
   };
   enum class End : std::uint8_t { open, finished, failed };
 
@@ -92,7 +93,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   /// Bytes that can be stored now and are not promised.
   std::size_t room() const;
   /// Asks for more room and returns room(): takes blocks that are free; when the pipe holds
-  /// none and there is none it joins the pool's queue, and on_room comes with the block. 0 as well while no consumer accepts.
+  /// none and there is none it joins the pool's queue, and on_room comes with the block (with Terms::doorbell_returns, when the
+  /// doorbell's bytes were taken). 0 as well while no consumer accepts.
   std::size_t invite();
   /// `n` bytes of room are a peer's to fill. REQUIRES: n <= room().
   void promise(std::size_t n);
@@ -112,6 +114,8 @@ class Pipe final : private ReleaseSubscription::Owner {
   /// discarded. From a producer that promises, bytes beyond its room were sent before the peer knew our
   /// window (RFC 9113 §6.9.3): they get more blocks while there are plenty.
   std::size_t write(std::span<const std::byte> bytes);
+  /// The producer has nothing to store now: gives back blocks that are empty and back no promise, and the place in the queue.
+  void rest();
   /// No more bytes will come: the body is whole. Calls on_readable.
   void finish();
   /// The body cannot be completed; what is stored is dropped. Calls on_readable. No effect on an ended pipe.

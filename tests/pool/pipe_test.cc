@@ -45,6 +45,54 @@ TEST_F(PipeTest, TheDoorbellRingsAgainForAProducerThatPromises) {
   EXPECT_EQ(pool.stats().waiting[0], 1U) << "it waits for a block all the same";
 }
 
+TEST_F(PipeTest, WhoseDoorbellReturnsGoesOnWithoutABlockAndWaitsForNone) {
+  Pipe::Terms terms = kTerms;
+  terms.doorbell_returns = true;
+  Pipe pipe(local, group, terms);
+  listener.listen_to(pipe);
+  pipe.accept();
+  const std::vector<BlockRef> all = PoolTest::take_all(Direction::request);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(write(pipe, kDoorbell + 1), kDoorbell);
+    EXPECT_EQ(pipe.invite(), 0U);
+    const int rooms = listener.rooms;
+    EXPECT_EQ(take_all(pipe), pattern(kDoorbell));
+    EXPECT_GT(listener.rooms, rooms);
+  }
+  EXPECT_EQ(pool.stats().waiting[0], 0U);
+}
+
+TEST_F(PipeTest, AProducerThatRestsKeepsNeitherABlockNorItsPlace) {
+  Pipe::Terms terms = kTerms;
+  terms.doorbell = 0;
+  Pipe pipe(local, group, terms);
+  pipe.accept();
+  ASSERT_FALSE(pipe.writable().empty());
+  EXPECT_EQ(used(), 1U);
+  pipe.rest();
+  EXPECT_EQ(used(), 0U);
+  const std::vector<BlockRef> all = PoolTest::take_all(Direction::request);
+  EXPECT_EQ(pipe.invite(), 0U);
+  EXPECT_EQ(pool.stats().waiting[0], 1U);
+  pipe.rest();
+  EXPECT_EQ(pool.stats().waiting[0], 0U);
+}
+
+TEST_F(PipeTest, AProducerThatRestsKeepsWhatIsPromisedAndItsOnlyDoorbell) {
+  Pipe promising(local, group, kTerms);
+  promising.accept();
+  const std::size_t room = promising.invite();
+  promising.promise(room);
+  promising.rest();
+  EXPECT_EQ(used(), 1U);
+  EXPECT_EQ(promising.promised(), room);
+
+  Pipe other(local, group, kTerms);  // nobody accepts yet: the doorbell comes first
+  ASSERT_EQ(other.writable().size(), kDoorbell);
+  other.rest();
+  EXPECT_EQ(other.writable().size(), kDoorbell);
+}
+
 TEST_F(PipeTest, NoBlockIsInvitedBeforeTheConsumerAccepts) {
   Pipe pipe(local, group, kTerms);
   listener.listen_to(pipe);
