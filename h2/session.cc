@@ -47,11 +47,10 @@ void Session::announce() {
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.max_header_bytes)},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, is_client ? 0 : limits_.max_concurrent_streams},
-      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      is_client ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}
+                : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
   }};
-  // A server may not speak of ENABLE_PUSH other than to say 0, and need not.
-  const std::size_t count = is_client ? settings.size() : settings.size() - 1;
-  nghttp2_submit_settings(nghttp2_.get(), NGHTTP2_FLAG_NONE, settings.data(), count);
+  nghttp2_submit_settings(nghttp2_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
 }
 
 // ---- Bytes in, bytes out ----
@@ -106,6 +105,7 @@ Stream* Session::request(HeaderList headers, pool::Pipe* body, pool::Pipe* respo
   const auto id = static_cast<std::int32_t>(nghttp2_session_get_next_stream_id(nghttp2_.get()));
   Stream& stream = add_stream(id);
   stream.head_ = std::move(headers);
+  stream.tunnel_ = stream.head_.find(":protocol").has_value();
   if (submit_request(nghttp2_.get(), stream.head_, stream, body != nullptr) != id) {
     streams_.release(stream);
     return nullptr;
@@ -124,6 +124,10 @@ bool Session::can_open() const {
 
 std::uint32_t Session::peer_max_streams() const {
   return nghttp2_session_get_remote_settings(nghttp2_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool Session::peer_takes_tunnels() const {
+  return nghttp2_session_get_remote_settings(nghttp2_.get(), NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 Stream* Session::find(std::int32_t id) const {
@@ -278,6 +282,7 @@ void Session::headers_came(std::int32_t id, bool is_request, bool end_stream) {
   HeaderList headers = std::exchange(stream->incoming_, {});
   if (is_request) {
     stream->seen_final_headers_ = true;
+    stream->tunnel_ = headers.find(":protocol").has_value();
     priorities_.request_came(nghttp2_.get(), id, headers);
     events_.on_request(*stream, std::move(headers), end_stream, oversized);
   } else if (stream->seen_final_headers_ && oversized) {
@@ -366,15 +371,8 @@ bool Session::send_data(Stream& stream, std::span<const std::byte> frame_header,
 void Session::stream_frame_sent(std::int32_t id, bool opens, bool end_stream) {
   Stream* stream = find(id);
   if (stream == nullptr) return;
-  if (opens) {
-    stream->opened_ = true;
-    stream->head_ = {};
-    stream->grant();
-  }
-  if (!end_stream) return;
-  stream->local_ended_ = true;
-  // The answer is whole: what still comes of the request is of no use (RFC 9113 §8.1).
-  if (role_ == Role::server && !stream->remote_ended_) stream->submit_reset(ErrorCode::no_error);
+  if (opens) stream->request_sent();
+  if (end_stream) stream->end_sent();
 }
 
 void Session::reset_sent(std::int32_t id) {

@@ -106,6 +106,8 @@ class Session {
   bool prioritized() const { return priorities_.client_speaks(); }
   /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS; 100 until its SETTINGS came.
   std::uint32_t peer_max_streams() const;
+  /// The peer announced that a request may have a ":protocol" (RFC 8441 §3). A server session always does.
+  bool peer_takes_tunnels() const;
   std::size_t open_streams() const { return streams_.size(); }
   /// Bytes of the connection's window that the peer left us; 0: it takes no body on any stream.
   std::int32_t send_window() const;

@@ -18,6 +18,10 @@ bool is_interim(const HeaderList& headers) {
   return headers.get(":status").starts_with('1');
 }
 
+bool is_success(const HeaderList& headers) {
+  return headers.get(":status").starts_with('2');
+}
+
 }  // namespace
 
 Stream::Stream(Session& session, std::int32_t id)
@@ -65,9 +69,13 @@ void Stream::grant() {
   // most were no larger than the doorbell, a block would be taken and a WINDOW_UPDATE sent for nothing.
   if (received_ == 0 && !(session_.role() == Role::client && session_.expects_large_response())) return;
 
-  const std::size_t enough = std::max(session_.limits().doorbell, promised_last_ / 4 * 3);
-  if (inbound_->promised() <= enough) {
-    const std::size_t room = inbound_->invite();
+  const std::size_t doorbell = session_.limits().doorbell;
+  const std::size_t promised = inbound_->promised();
+  const std::size_t enough = std::max(doorbell, promised_last_ / 4 * 3);
+  if (promised <= enough) {
+    const bool demands = !tunnel_ || promised == 0;
+    const std::size_t room =
+        demands ? inbound_->invite() : std::min(inbound_->room(), doorbell - std::min(doorbell, promised));
     if (room >= kSmallestGrant || inbound_->promised() == 0) {
       inbound_->promise(room);
       promised_last_ = inbound_->promised();
@@ -81,7 +89,14 @@ void Stream::grant() {
   session_.wants_write_now();
 }
 
+void Stream::request_sent() {
+  opened_ = true;
+  head_ = {};
+  grant();
+}
+
 void Stream::on_room() {
+  if (tunnel_ && local_ended_) end_sent();
   grant();
 }
 
@@ -121,6 +136,7 @@ void Stream::set_outbound(pool::Pipe* pipe) {
 
 void Stream::respond(HeaderList headers, pool::Pipe* body) {
   if (reset_by_us_ || local_ended_) return;
+  if (!is_interim(headers) && !is_success(headers)) tunnel_ = false;
   nghttp2_session* nghttp2 = session_.nghttp2_.get();
   int error = 0;
   if (is_interim(headers)) {
@@ -136,8 +152,8 @@ void Stream::respond(HeaderList headers, pool::Pipe* body) {
 
 void Stream::on_readable() {
   if (outbound_->end() == pool::Pipe::End::failed) {
-    // Cut short: it must not look whole.
-    submit_reset(ErrorCode::internal_error);
+    // Cut short: it must not look whole. Whatever broke a tunnel, CANCEL stands for a reset (RFC 8441 §5).
+    submit_reset(tunnel_ ? ErrorCode::cancel : ErrorCode::internal_error);
   } else if (deferred_) {
     deferred_ = false;
     nghttp2_session_resume_data(session_.nghttp2_.get(), id_);
@@ -184,6 +200,14 @@ std::int32_t Stream::send_window() const {
 }
 
 // ---- The end ----
+
+// The answer is whole: what still comes of the request is of no use (RFC 9113 §8.1), but for a tunnel whose other
+// end reads on.
+void Stream::end_sent() {
+  local_ended_ = true;
+  if (session_.role() != Role::server || remote_ended_) return;
+  if (!tunnel_ || inbound_ == nullptr || inbound_->closed()) submit_reset(ErrorCode::no_error);
+}
 
 void Stream::reset(ErrorCode code) {
   if (reset_by_us_) return;

@@ -58,6 +58,10 @@ class StreamEvents {
 /// announced the body returns. Outbound: the stream is the consumer; DATA leaves as slices, straight from
 /// their blocks.
 ///
+/// A *tunnel* is a stream whose request has a ":protocol" (RFC 8441): both directions last until each side has
+/// ended its own, and either may be silent for long. Credit cannot be taken back, so its peer is invited beyond
+/// the doorbell only when it has used that up. Answered with another status than 2xx it is a stream like others.
+///
 /// Owned by the session, and confined to its thread.
 class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
  public:
@@ -109,6 +113,8 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   void pass_bounds(const HeaderField& field);
   void receive_data(std::span<const std::byte> bytes);
   void receive_end();
+  void request_sent();
+  void end_sent();
   std::ptrdiff_t offer_data(std::size_t max, std::uint32_t* data_flags);
   void send_data(pool::Output& output, std::span<const std::byte> frame_header, std::size_t size);
   void close(ErrorCode code);
@@ -130,6 +136,7 @@ class Stream final : private pool::PipeProducer, private pool::PipeConsumer {
   bool reset_by_peer_ = false;
   bool provoked_ = false;  // its reset was counted against the peer
   bool seen_final_headers_ = false;
+  bool tunnel_ = false;
   std::int64_t received_ = 0;
   std::size_t promised_last_ = 0;  // after the last invitation
 };

@@ -267,7 +267,7 @@ TEST(Preface, AnnouncesWhatItBears) {
       seen += std::to_string(static_cast<int>(frames[0].payload[at + 1])) + "=" +
               std::to_string(frames[0].number(at + 2)) + " ";
     }
-    EXPECT_EQ(seen, role == Role::server ? "4=1234 6=65536 9=1 3=77 " : "4=1234 6=65536 9=1 3=0 2=0 ");
+    EXPECT_EQ(seen, role == Role::server ? "4=1234 6=65536 9=1 3=77 8=1 " : "4=1234 6=65536 9=1 3=0 2=0 ");
   }
 }
 
