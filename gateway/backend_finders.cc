@@ -30,8 +30,11 @@ std::unique_ptr<Backend> RoutedBackends::find(Exchange& exchange, const Error* f
                              .status = 404,
                              .reason = fmt::format("no route for {}{}", authority, exchange.request().get(":path"))});
   }
-  Cluster& cluster = *clusters_[*route];
+  Cluster& cluster = *clusters_[route->cluster];
   exchange.set_cluster(cluster.name());
+  if (exchange.asks_tunnel() && (!route->websocket || cluster.protocol() == Protocol::demo)) {
+    return answer(exchange, {.source = ErrorSource::routing, .status = 403, .reason = "no WebSocket on this route"});
+  }
   if (cluster.protocol() == Protocol::demo) return make_demo_applet(exchange, worker_.loop, worker_.turn_end);
   Endpoint* endpoint = cluster.pick(failed != nullptr ? exchange.endpoint() : std::string_view());
   if (endpoint == nullptr) {

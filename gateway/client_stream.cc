@@ -45,6 +45,11 @@ void ClientStream::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_pee
     reason = fmt::format("ended with {}", h2::to_string(code));
   }
   stream_ = nullptr;
+  if (is_whole && stream.remote_ended() && exchange_.tunnel_open() && !exchange_.tunnel_over()) return;
+  end(reason);
+}
+
+void ClientStream::end(std::string_view reason) {
   finish(reason);
   owner_.on_stream_over(*this);
 }
@@ -62,8 +67,13 @@ void ClientStream::respond() {
 }
 
 void ClientStream::on_failed(const Error& error) {
+  if (stream_ == nullptr) return end(error.reason);
   worker_.stats.resets_sent.add();
-  if (stream_ != nullptr) stream_->reset(error.code);
+  stream_->reset(error.code);
+}
+
+void ClientStream::on_tunnel_over() {
+  if (stream_ == nullptr) end("");
 }
 
 }  // namespace gateway

@@ -5,8 +5,8 @@
 
 namespace gateway {
 
-/// A client's HTTP/2 stream and its exchange: what comes on the one is told to the other.
-/// Owned by its H2Client; ends with its stream.
+/// A client's HTTP/2 stream and its exchange: what comes on the one is told to the other. It ends with its stream;
+/// that of a tunnel may be over while bytes are still on their way to the backend. Owned by its H2Client.
 class ClientStream final : public ClientExchange, private h2::StreamEvents {
  public:
   class Owner {
@@ -26,6 +26,8 @@ class ClientStream final : public ClientExchange, private h2::StreamEvents {
 
   /// Null: it is over.
   const h2::Stream* stream() const { return stream_; }
+  /// Ends an exchange that has outlived its stream.
+  void end(std::string_view reason);
 
  private:
   void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
@@ -37,6 +39,7 @@ class ClientStream final : public ClientExchange, private h2::StreamEvents {
   void on_interim(const h2::HeaderList& head) override;
   void respond() override;
   void on_failed(const Error& error) override;
+  void on_tunnel_over() override;
   bool admits_section(std::size_t bytes) override { return owner_.admits_section(bytes); }
 
   Owner& owner_;

@@ -106,6 +106,7 @@ struct RouteConfig {
   std::string host = "*";  // "*", "*.example.com" or a name; compared without letter case
   std::string path = "/";  // a prefix, on segment borders
   std::string cluster;
+  bool websocket = false;  // whether tunnels are let through
   Place place;          // of the route
   Place cluster_place;  // of the cluster's name
 };
@@ -117,6 +118,7 @@ struct TimeoutsConfig {
   std::chrono::milliseconds connect{std::chrono::seconds(3)};
   std::chrono::milliseconds response_header{std::chrono::seconds(30)};
   std::chrono::milliseconds stream_idle{std::chrono::seconds(60)};
+  std::chrono::milliseconds tunnel_idle{std::chrono::minutes(5)};
   std::chrono::milliseconds connection_idle{std::chrono::minutes(5)};
   std::chrono::milliseconds stall{std::chrono::seconds(10)};
   std::chrono::milliseconds drain{std::chrono::seconds(30)};

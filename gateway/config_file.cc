@@ -92,6 +92,7 @@ void read_timeouts(TableReader& document, TimeoutsConfig& timeouts) {
   table.duration("connect", Zero::no, timeouts.connect);
   table.duration("response_header", Zero::no, timeouts.response_header);
   table.duration("stream_idle", Zero::means_off, timeouts.stream_idle);
+  table.duration("tunnel_idle", Zero::means_off, timeouts.tunnel_idle);
   table.duration("connection_idle", Zero::means_off, timeouts.connection_idle);
   table.duration("stall", Zero::means_off, timeouts.stall);
   table.duration("drain", Zero::no, timeouts.drain);

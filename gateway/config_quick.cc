@@ -120,7 +120,7 @@ void set_cluster(const QuickOptions& options, Config& config, Mistakes& mistakes
   cluster.max_connections = default_max_connections(cluster.protocol);
   cluster.keep_alive = default_keep_alive(cluster.protocol);
   config.clusters.push_back(std::move(cluster));
-  config.routes.push_back({"*", "/", "app", place, place});
+  config.routes.push_back({.cluster = "app", .place = place, .cluster_place = place});
 }
 
 }  // namespace

@@ -236,6 +236,7 @@ RouteConfig read_route(ConfigReading& reading, const ConfigNode& node) {
   route.cluster_place = table.place("cluster");
   table.require("cluster", "cluster = \"app\", the name of a [[cluster]]");
   table.string("cluster", route.cluster);
+  table.boolean("websocket", route.websocket);
   table.finish();
   return route;
 }

@@ -65,7 +65,8 @@ std::string config_summary(const Config& config) {
     fmt::format_to(out, "cluster   {}: {}\n", cluster.name, cluster_line(cluster));
   }
   for (const RouteConfig& route : config.routes) {
-    fmt::format_to(out, "route     {}{} to {}\n", route.host, route.path, route.cluster);
+    fmt::format_to(out, "route     {}{} to {}{}\n", route.host, route.path, route.cluster,
+                   route.websocket ? ", with WebSocket" : "");
   }
   fmt::format_to(out, "admin     {}\n", config.admin ? config.admin->text : "off");
   return text;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "gateway/forwarding.h"
 #include "gateway/turn_end.h"
 #include "pool/local_pool.h"
 
@@ -13,11 +14,14 @@ namespace {
 
 // One pipe may grow to a sixteenth of the blocks: of those that there are when it begins, since their number can change.
 constexpr std::size_t kPipeShare = 16;
+// And of a tunnel to so many: what its peer was invited to send and does not, it keeps.
+constexpr std::size_t kTunnelBlocks = 16;
 
-pool::Pipe::Terms pipe_terms(const Exchange::Parts& parts, pool::Direction direction, pool::Urgency urgency) {
+pool::Pipe::Terms pipe_terms(const Exchange::Parts& parts, pool::Direction direction, pool::Urgency urgency, bool tunnel) {
   const std::size_t share = parts.pool.pool().blocks() / kPipeShare;
-  return {direction, urgency, parts.bounds.doorbell, std::clamp<std::size_t>(share, 1, parts.bounds.max_pipe_blocks),
-          parts.bounds.doorbell_returns};
+  const std::size_t most = tunnel ? std::min(kTunnelBlocks, parts.bounds.max_pipe_blocks) : parts.bounds.max_pipe_blocks;
+  return {direction, urgency, parts.bounds.doorbell, std::clamp<std::size_t>(share, 1, most),
+          parts.bounds.doorbell_returns || tunnel};
 }
 
 }  // namespace
@@ -30,10 +34,11 @@ Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& 
       request_(std::move(request)),
       origin_(std::move(origin)),
       request_has_body_(request_has_body),
+      asks_tunnel_(gateway::asks_tunnel(request_)),
       started_(parts.loop.now()),
       request_meter_(parts.loop),
       response_meter_(parts.loop),
-      request_body_(parts.pool, group, pipe_terms(parts, pool::Direction::request, pool::Urgency::invite)),
+      request_body_(parts.pool, group, pipe_terms(parts, pool::Direction::request, pool::Urgency::invite, asks_tunnel_)),
       slow_(parts.pool.pool()),
       deadline_(parts.loop, [this] { on_deadline(); }) {
   request_body_.set_watcher(&request_meter_);
@@ -90,7 +95,8 @@ void Exchange::end(std::string_view reason) {
 // ---- For its backend ----
 
 void Exchange::renew_response_body() {
-  response_body_.emplace(parts_.pool, group_, pipe_terms(parts_, pool::Direction::response, parts_.bounds.response_urgency));
+  response_body_.emplace(parts_.pool, group_,
+                         pipe_terms(parts_, pool::Direction::response, parts_.bounds.response_urgency, asks_tunnel_));
   response_body_->set_watcher(&response_meter_);
   response_body_->set_rank(rank_);
   // The client is there to take the response from the start; who takes the request is not known yet.
@@ -119,10 +125,12 @@ void Exchange::interim(h2::HeaderList head) { client_.on_interim(head); }
 void Exchange::respond(h2::HeaderList head, bool has_body) {
   follow(ExchangeState::responding);
   responded_at_ = parts_.loop.now();
-  arm();
   response_ = std::move(head);
   response_has_body_ = has_body;
   for (const char digit : response_.get(":status")) status_ = status_ * 10 + (digit - '0');
+  tunnel_open_ = asks_tunnel_ && status_ / 100 == 2;
+  if (tunnel_open_ && origin_.protocol != "2") status_ = 101;
+  arm();
   client_.on_response();
 }
 
@@ -145,6 +153,11 @@ void Exchange::fail_client(const Error& error) {
   follow(ExchangeState::failed);
   response_body_->fail();
   client_.on_failed(error);
+}
+
+void Exchange::end_tunnel() {
+  tunnel_over_ = true;
+  client_.on_tunnel_over();
 }
 
 }  // namespace gateway

@@ -30,6 +30,9 @@ class ExchangeClient {
   virtual void on_response() = 0;
   /// The response cannot be completed after on_response: what was sent must not look whole. Called at most once.
   virtual void on_failed(const Error& error) = 0;
+  /// The backend has all that came through a tunnel, or wants no more of it, and will send no more: once the client
+  /// has ended too, the exchange may. Called at most once.
+  virtual void on_tunnel_over() {}
   /// Whether there is memory for a header section of the response that begins, or has grown to `bytes`.
   virtual bool admits_section(std::size_t bytes) {
     (void)bytes;
@@ -67,6 +70,7 @@ struct ExchangeTimeouts {
   Duration response_header{};  // from the end of the request to the response head
   Duration stream_idle{};      // without a byte in either direction
   Duration stall{};            // without progress while it holds blocks and others wait for them
+  Duration tunnel_idle{};      // as stream_idle, of a tunnel that is open
 };
 
 /// One request and its response: two heads, two pipes, and the time it may take. The waist of the house:
@@ -75,6 +79,11 @@ struct ExchangeTimeouts {
 ///
 /// Owned by who asked; owns its backend. It knows no protocol: heads are HeaderLists with HTTP/2's pseudo-header fields on both
 /// sides (":method", ":scheme", ":authority", ":path"; ":status"). Confined to its worker's thread.
+///
+/// A *tunnel* is an exchange whose request is CONNECT with ":protocol" (RFC 8441), in whatever version it came. A status of 2xx opens
+/// it: the two bodies are its two directions, each lasts until its sender ends it, and it is over when both have left. Answered
+/// otherwise it is an exchange as others, without a body of the request. As nobody knows for how long it is silent, it has few
+/// blocks when it is busy, none when it is not, and never waits for one: its doorbells return.
 class Exchange {
  public:
   struct Bounds {
@@ -118,6 +127,8 @@ class Exchange {
   /// Gives the response's head away, to who sends it.
   h2::HeaderList take_response() { return std::move(response_); }
   bool response_has_body() const { return response_has_body_; }
+  /// The backend is done with a tunnel, see on_tunnel_over().
+  bool tunnel_over() const { return tunnel_over_; }
   /// The response has left completely (`reason` empty), or the client is gone (`reason` says how). Gives up the backend.
   /// Called once, last.
   void end(std::string_view reason);
@@ -126,6 +137,9 @@ class Exchange {
 
   const h2::HeaderList& request() const { return request_; }
   bool request_has_body() const { return request_has_body_; }
+  /// The request asks for a tunnel; it is open.
+  bool asks_tunnel() const { return asks_tunnel_; }
+  bool tunnel_open() const { return tunnel_open_; }
   const RequestOrigin& origin() const { return origin_; }
   /// The same object for all exchanges of one connection: who waits takes turns by it.
   const pool::TurnGroup& turns() const { return group_; }
@@ -144,11 +158,14 @@ class Exchange {
   /// The backend cannot go on. Goes to another backend if that is safe and was not done yet; else the client gets the error as
   /// a local reply, or on_failed if it has the response head.
   void fail(const Error& error);
+  /// All of a tunnel's request was sent, or is not taken any more, and all of its response is in response_body().
+  void end_tunnel();
 
   // ---- For the access log ----
 
   ExchangeState state() const { return state_; }
-  int status() const { return status_; }  // 0 before the response head
+  /// That the client sees: 101 for a tunnel in HTTP/1.1. 0 before the response head.
+  int status() const { return status_; }
   std::string_view end_reason() const { return end_reason_; }
   std::string_view cluster() const { return cluster_; }
   void set_cluster(std::string_view name) { cluster_ = name; }
@@ -179,6 +196,7 @@ class Exchange {
     Timeout kind;
   };
   Limit limit() const;
+  bool client_owes() const;
   bool is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const;
   bool evict();  // true: the exchange has ended
   bool evict_client();
@@ -196,6 +214,9 @@ class Exchange {
   h2::HeaderList response_trailers_;
   const RequestOrigin origin_;
   const bool request_has_body_;
+  const bool asks_tunnel_;
+  bool tunnel_open_ = false;
+  bool tunnel_over_ = false;
   bool response_has_body_ = false;
   bool retried_ = false;
   ExchangeState state_ = ExchangeState::received;

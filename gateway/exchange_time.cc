@@ -24,12 +24,13 @@ Duration look_interval(Duration stall, bool holds, bool pressure) {
 Exchange::Limit Exchange::limit() const {
   const Time last_move = std::max(
       {request_meter_.last_progress(), response_meter_.last_progress(), responded_at_.value_or(started_)});
-  const bool request_ended = request_body_.end() != pool::Pipe::End::open || request_body_.closed();
+  const bool request_ended = asks_tunnel_ || request_body_.end() != pool::Pipe::End::open || request_body_.closed();
   if (state_ != ExchangeState::responding && request_ended) {
     const Duration after = parts_.timeouts.response_header;
     return {std::max(started_, request_meter_.last_progress()) + after, after, Timeout::response_header};
   }
-  return {last_move + parts_.timeouts.stream_idle, parts_.timeouts.stream_idle, Timeout::stream_idle};
+  const Duration idle = tunnel_open_ ? parts_.timeouts.tunnel_idle : parts_.timeouts.stream_idle;
+  return {last_move + idle, idle, tunnel_open_ ? Timeout::tunnel_idle : Timeout::stream_idle};
 }
 
 void Exchange::arm() {
@@ -51,8 +52,8 @@ void Exchange::arm() {
 void Exchange::on_deadline() {
   if (const Limit hard = limit(); hard.after != Duration::zero() && parts_.loop.now() >= hard.at) {
     return expire(hard.kind, hard.after,
-                  hard.kind == Timeout::stream_idle ? "no byte in either direction"
-                                                    : "no response header from the backend");
+                  hard.kind == Timeout::response_header ? "no response header from the backend"
+                                                        : "no byte in either direction");
   }
   if (!evict()) arm();
 }
@@ -106,11 +107,15 @@ bool Exchange::evict_client() {
   if (response_body_->readable() > 0 && now >= response_meter_.slow_since() + stall) {
     return evict(Eviction::response, response_meter_, fmt::format("a stalled response holds {}", what));
   }
-  const bool sends = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
-                     request_body_.accepting() && request_body_.readable() == 0;
-  if (!sends || state_ == ExchangeState::responding || now < request_meter_.slow_since() + stall)
+  if (!client_owes() || state_ == ExchangeState::responding || now < request_meter_.slow_since() + stall)
     return false;
   return evict(Eviction::request, request_meter_, fmt::format("a stalled request holds {}", what));
+}
+
+// The backend has taken all that came of a request that does not go on. A tunnel's client owes nothing.
+bool Exchange::client_owes() const {
+  return !asks_tunnel_ && request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
+         request_body_.accepting() && request_body_.readable() == 0;
 }
 
 bool Exchange::evict(Eviction kind, const PipeMeter& meter, std::string_view what) {
@@ -122,9 +127,7 @@ bool Exchange::evict(Eviction kind, const PipeMeter& meter, std::string_view wha
 // Rule 7: nothing here needs a block; the local reply has a body only if there is a place for it now.
 void Exchange::expire(Timeout kind, Duration after, std::string_view what) {
   parts_.stats.count_timeout(kind);
-  // The backend has taken all that came of a request that does not go on: then it is the client who is slow.
-  const bool by_client = request_body_.end() == pool::Pipe::End::open && !request_body_.closed() &&
-                         request_body_.accepting() && request_body_.readable() == 0;
+  const bool by_client = client_owes();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(after).count();
   const ErrorSource waiting = by_client ? ErrorSource::client : ErrorSource::timeout;
   fail({.source = kind == Timeout::stall ? ErrorSource::shortage : waiting,

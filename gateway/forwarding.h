@@ -16,15 +16,19 @@ struct RequestOrigin;
 /// on it.
 
 /// Why a client's request cannot be forwarded, with the status to answer, or nothing.
-/// - 501: CONNECT, in its extended form too.
+/// - 501: CONNECT, but in its extended form for a WebSocket (RFC 8441), which is a tunnel.
 /// - 400: a pseudo-header field that is missing, doubled or unknown, or stands behind a regular one; a
 /// :scheme other than
 ///   http and https; neither :authority nor host, or both with different meaning, or several hosts; a :path
 ///   that does not start with
 ///   "/" ("*" for OPTIONS) or has bytes that may not stand there; a method that is no token; a field of the
-///   connection, or te other than "trailers"; a content-length that is no number or is not there once; a byte
+///   connection, or te other than "trailers"; a content-length that is no number or is not there once, or is there with
+///   a tunnel; :protocol without CONNECT; a byte
 ///   in a field that may not stand there.
 std::optional<Error> check_request(const h2::HeaderList& request);
+
+/// Whether the request asks for a tunnel: it is CONNECT with a ":protocol" (RFC 8441).
+bool asks_tunnel(const h2::HeaderList& request);
 
 /// :authority, or host where there is none; "" without both.
 std::string_view authority_of(const h2::HeaderList& request);

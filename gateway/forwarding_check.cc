@@ -97,9 +97,16 @@ std::optional<Error> check_request(const HeaderList& request) {
     const Fault fault = field.name.starts_with(':') ? see_pseudo(field, seen) : see_regular(field, seen);
     if (!fault.empty()) return client_error(400, fault);
   }
-  if (seen.method == "CONNECT") return client_error(501, "CONNECT is not offered");
+  const bool is_tunnel = seen.method == "CONNECT" && equals_ignoring_case(seen.protocol, "websocket");
+  if (seen.method == "CONNECT" && !is_tunnel) return client_error(501, "CONNECT is offered for WebSocket only");
+  if (!is_tunnel && seen.protocol.data() != nullptr) return client_error(400, "a :protocol without CONNECT");
+  if (is_tunnel && seen.content_length) return client_error(400, "a content-length with a tunnel");
   if (const Fault fault = judge_target(seen); !fault.empty()) return client_error(400, fault);
   return std::nullopt;
+}
+
+bool asks_tunnel(const HeaderList& request) {
+  return request.find(":protocol").has_value();
 }
 
 std::string_view authority_of(const HeaderList& request) {

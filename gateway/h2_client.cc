@@ -25,6 +25,13 @@ H2Client::H2Client(const ListenerParts& parts, std::unique_ptr<Transport> transp
       connection_(parts.worker.connection_parts(), std::move(transport), h2::Role::server, parts.limits,
                   parts.timeouts.stall, parts.keep_alive, *this, *this) {}
 
+// Streams end with their session.
+H2Client::~H2Client() {
+  for (std::size_t i = streams_.size(); i > 0; --i) {
+    if (streams_[i - 1].stream() == nullptr) streams_[i - 1].end("connection ended");
+  }
+}
+
 void H2Client::begin(std::span<const std::byte> first) {
   connection_.start("");
   connection_.receive(first);

@@ -20,6 +20,7 @@ class H2Client final : public ClientConnection,
  public:
   /// `transport` is open.
   H2Client(const ListenerParts& parts, std::unique_ptr<Transport> transport, ClientConnection::Owner& owner);
+  ~H2Client() override;
 
   /// Begins with what was read of it already.
   void begin(std::span<const std::byte> first);

@@ -8,6 +8,7 @@
 #include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/http1/h2c_upgrade.h"
+#include "gateway/http1/websocket_handshake.h"
 #include "gateway/log.h"
 #include "gateway/stats.h"
 
@@ -77,7 +78,10 @@ void Http1Client::on_head(h2::HeaderList&& head, bool has_body) {
   keep_alive_ = connection_.codec().keep_alive() && !draining_;
   h2::HeaderList request = client_request(head, parts_.local);
   std::optional<Error> refusal = refusal_of(request);
-  if (!refusal && !has_body && wants_upgrade(head, refusal)) {
+  websocket_key_.clear();
+  if (!refusal && wants_tunnel(head, has_body, refusal)) {
+    request = websocket_connect(request);
+  } else if (!refusal && !has_body && wants_upgrade(head, refusal)) {
     upgrade_->request = std::move(request);
     return;
   }
@@ -112,6 +116,15 @@ bool Http1Client::wants_upgrade(const h2::HeaderList& head, std::optional<Error>
   return true;
 }
 
+bool Http1Client::wants_tunnel(const h2::HeaderList& head, bool has_body, std::optional<Error>& refusal) {
+  const WebSocketUpgrade asked = read_websocket_upgrade(head, http_1_1_, has_body);
+  if (asked.kind == WebSocketUpgrade::Kind::broken) {
+    refusal = Error{.source = ErrorSource::client, .status = asked.status, .reason = std::string(asked.reason)};
+  }
+  websocket_key_ = asked.key;
+  return asked.kind == WebSocketUpgrade::Kind::asked;
+}
+
 void Http1Client::serve(h2::HeaderList request, bool has_body, const Error* refusal) {
   slow_deadline_.clear();
   idle_deadline_.clear();
@@ -121,7 +134,7 @@ void Http1Client::serve(h2::HeaderList request, bool has_body, const Error* refu
   if (refusal != nullptr) {
     parts_.worker.log.info("client", "{}: request refused: {}", transport.peer(), refusal->reason);
   }
-  request_ = std::make_unique<Request>(*this, std::move(request), has_body,
+  request_ = std::make_unique<Request>(*this, std::move(request), has_body || !websocket_key_.empty(),
                                        RequestOrigin{transport.peer(), parts_.local, transport.secure(),
                                                      ++requests_, http_1_1_ ? "1.1" : "1.0", transport.peer_port()});
   if (has_body) connection_.receive(&request_->exchange().request_body());
@@ -137,7 +150,11 @@ void Http1Client::on_received(bool) {
   slow_deadline_.clear();
   whole_ = true;
   if (upgrade_) return upgrade();
-  if (request_ != nullptr) request_->exchange().request_body().finish();
+  // A request that asks for a tunnel is whole, and what goes through the tunnel is to come.
+  const bool awaits_tunnel = !websocket_key_.empty() && state_ != State::tunnel;
+  if (request_ == nullptr || awaits_tunnel) return;
+  request_->exchange().request_body().finish();
+  if (state_ == State::tunnel) look_whether_tunnel_ended();
 }
 
 // What cannot be understood is answered and not read on: nobody knows where the next request would begin.
@@ -175,6 +192,7 @@ void Http1Client::send_interim(const h2::HeaderList& head) {
 
 void Http1Client::send_response() {
   Exchange& exchange = request_->exchange();
+  if (exchange.tunnel_open()) return open_tunnel();
   // The rest of a request that nobody takes will not be waited for.
   if (!whole_ && exchange.request_body().closed()) keep_alive_ = false;
   std::string text;
@@ -186,7 +204,31 @@ void Http1Client::send_response() {
   connection_.send(text, head, exchange.response_has_body() ? &exchange.response_body() : nullptr);
 }
 
+void Http1Client::open_tunnel() {
+  Exchange& exchange = request_->exchange();
+  std::string text;
+  const WrittenHead head =
+      write_response_head(websocket_accepted(exchange.response(), websocket_key_), true, {}, text);
+  if (!head.error.empty()) return end(head.error);
+  state_ = State::tunnel;
+  keep_alive_ = whole_ = false;
+  connection_.send(text, head, &exchange.response_body());
+  connection_.begin_tunnel(exchange.request_body());
+}
+
+// Over are both directions, and the backend has all that came. Where it wants no more, the client is not waited for.
+void Http1Client::look_whether_tunnel_ended() {
+  if (state_ != State::tunnel) return;
+  const bool response_left = connection_.sent() && connection_.output().empty();
+  Exchange& exchange = request_->exchange();
+  if (!response_left || !exchange.tunnel_over() || !(whole_ || exchange.request_body().closed())) return;
+  connection_.release();
+  end_request("");
+  whole_ ? end("") : close();
+}
+
 void Http1Client::on_sent() {
+  if (state_ == State::tunnel) return connection_.end_sending();  // on_written is next
   connection_.release();
   end_request("");
   if (!whole_ || draining_) keep_alive_ = false;
@@ -195,6 +237,7 @@ void Http1Client::on_sent() {
 }
 
 void Http1Client::on_written() {
+  if (state_ == State::tunnel) return look_whether_tunnel_ended();
   if (state_ != State::flushing) return;
   if (keep_alive_) return wait_for_request();
   close();
@@ -241,7 +284,7 @@ void Http1Client::on_idle() {
 void Http1Client::end(std::string_view reason) {
   if (connection_.ended()) return;
   const std::string why(reason);
-  connection_.end();
+  state_ == State::tunnel && request_ != nullptr ? connection_.break_off() : connection_.end();
   slow_deadline_.clear();
   idle_deadline_.clear();
   if (!why.empty()) {

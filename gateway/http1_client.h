@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,10 +18,10 @@ namespace gateway {
 /// One client's HTTP/1.1 or 1.0 connection: one exchange at a time, in the order of the requests.
 ///
 ///   waiting ──head──▶ serving ──response queued──▶ flushing ──written──▶ waiting
-///                                                     └──not kept alive──▶ closing
+///                       └──101──▶ tunnel                 └──not kept alive──▶ closing
 ///
 /// Requests that come early stay in the socket. A client that closes while its exchange is under way is gone,
-/// as for most proxies: half-closed connections are not served on. What is malformed is answered with its
+/// as for most proxies: half-closed connections are not served on, but a tunnel (WebSocket) is. What is malformed is answered with its
 /// status, then the connection ends. Confined to its worker's thread.
 class Http1Client final : public ClientConnection, private Http1Connection::Owner {
  public:
@@ -40,7 +41,7 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
   const pool::Output& output() const override { return connection_.output(); }
 
  private:
-  enum class State : std::uint8_t { waiting, serving, flushing, closing };
+  enum class State : std::uint8_t { waiting, serving, tunnel, flushing, closing };
 
   /// The request that is being served.
   class Request final : public ClientExchange {
@@ -54,6 +55,7 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
     void on_interim(const h2::HeaderList& head) override { client_.send_interim(head); }
     void respond() override { client_.send_response(); }
     void on_failed(const Error& error) override { client_.end(error.reason); }
+    void on_tunnel_over() override { client_.look_whether_tunnel_ended(); }
     bool admits_section(std::size_t bytes) override { return client_.admits_section(bytes); }
     Http1Client& client_;
   };
@@ -77,10 +79,13 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
   void wait_for_request();
   std::optional<Error> refusal_of(const h2::HeaderList& request) const;
   bool wants_upgrade(const h2::HeaderList& head, std::optional<Error>& refusal);
+  bool wants_tunnel(const h2::HeaderList& head, bool has_body, std::optional<Error>& refusal);
   void serve(h2::HeaderList request, bool has_body, const Error* refusal);
   void refuse(int status, std::string_view reason);
   void send_interim(const h2::HeaderList& head);
   void send_response();
+  void open_tunnel();
+  void look_whether_tunnel_ended();
   void end_request(std::string_view reason);
   void upgrade();
   void close();
@@ -97,10 +102,11 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
   std::int32_t requests_ = 0;
   bool http_1_1_ = true;  // the request's version; else 1.0
   bool keep_alive_ = true;
-  bool whole_ = false;  // all of the request has come
+  bool whole_ = false;  // all of the request has come; in a tunnel, of what the client sends
   bool retired_ = false;  // the next response is the last
   bool draining_ = false;
   std::optional<Upgrade> upgrade_;  // what it is to become when the request is whole
+  std::string websocket_key_;       // of the tunnel that the request asks for; "": none
   std::unique_ptr<Request> request_;
   Http1Connection connection_;
 };

@@ -25,7 +25,8 @@ std::string body_text(const Error& error) {
 
 void LocalReply::start(Exchange& exchange) {
   exchange.request_body().close();
-  if (exchange.origin().protocol == "2" && is_grpc(exchange.request())) return exchange.respond(grpc_failure(error_), false);
+  const bool may_be_grpc = exchange.origin().protocol == "2" && !exchange.asks_tunnel();
+  if (may_be_grpc && is_grpc(exchange.request())) return exchange.respond(grpc_failure(error_), false);
   const std::string text = body_text(error_);
   pool::Pipe& body = exchange.response_body();
   const bool is_head = exchange.request().get(":method") == "HEAD";
@@ -40,6 +41,7 @@ void LocalReply::start(Exchange& exchange) {
     head.add("content-length", "0");
   }
   if (error_.status == 503) head.add("retry-after", "1");
+  if (error_.status == 426) head.add("sec-websocket-version", "13");
   exchange.respond(std::move(head), has_body);
   if (!has_body) return;
   body.write(std::as_bytes(std::span(text)));

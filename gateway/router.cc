@@ -62,7 +62,7 @@ Router::Router(const std::vector<RouteConfig>& routes, const std::vector<Cluster
     const auto before = std::find_if(paths.begin(), paths.end(), [&](const PathRoute& other) {
       return other.path.size() < route.path.size();
     });
-    paths.insert(before, {route.path, static_cast<std::size_t>(cluster - clusters.begin())});
+    paths.insert(before, {route.path, {static_cast<std::size_t>(cluster - clusters.begin()), route.websocket}});
   }
 }
 
@@ -78,11 +78,11 @@ const Router::PathRoutes& Router::find_host(std::string_view host) const {
   return any_;
 }
 
-std::optional<std::size_t> Router::find(std::string_view authority, std::string_view path) const {
+std::optional<Router::Route> Router::find(std::string_view authority, std::string_view path) const {
   path = path.substr(0, path.find('?'));
   if (path == "*") path = "/";
   for (const PathRoute& route : find_host(host_of(authority))) {
-    if (is_prefix(route.path, path)) return route.cluster;
+    if (is_prefix(route.path, path)) return route.route;
   }
   return std::nullopt;
 }

@@ -30,9 +30,13 @@ class Router {
   /// counts.
   Router(const std::vector<RouteConfig>& routes, const std::vector<ClusterConfig>& clusters);
 
-  /// The index of the cluster in `clusters`; nothing if no route matches. `authority` with or without a port,
-  /// `path` with or without a query; "*" (OPTIONS, RFC 9110 §9.3.7) goes where "/" does.
-  std::optional<std::size_t> find(std::string_view authority, std::string_view path) const;
+  struct Route {
+    std::size_t cluster;  // its index in `clusters`
+    bool websocket;       // tunnels may go there
+  };
+  /// Nothing if no route matches. `authority` with or without a port, `path` with or without a query; "*" (OPTIONS,
+  /// RFC 9110 §9.3.7) goes where "/" does.
+  std::optional<Route> find(std::string_view authority, std::string_view path) const;
 
   /// A route's host as it is compared: "Example.COM." is "example.com".
   static std::string canonical_host(std::string_view host);
@@ -40,7 +44,7 @@ class Router {
  private:
   struct PathRoute {
     std::string path;
-    std::size_t cluster;
+    Route route;
   };
   using PathRoutes = std::vector<PathRoute>;  // longest path first
   struct Hash {                               // of a host, letter case ignored

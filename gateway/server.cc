@@ -118,7 +118,7 @@ void Server::make_workers() {
       .admin = *admin_context_,
       .admission = admission_,
       .bounds = {.doorbell = limits.doorbell},
-      .exchange_timeouts = {t.response_header, t.stream_idle, t.stall},
+      .exchange_timeouts = {t.response_header, t.stream_idle, t.stall, t.tunnel_idle},
       .client_timeouts = {t.tls_handshake, t.request_header, t.connection_idle, kDrainNotice, t.stall},
       .endpoint_limits = {.connect = t.connect,
                           .connection_idle = t.connection_idle,

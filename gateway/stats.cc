@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::array<std::string_view, kTimeouts> kTimeoutNames = {
     "tls_handshake", "request_header",  "connect", "response_header",
-    "stream_idle",   "connection_idle", "stall",   "drain"};
+    "stream_idle",   "connection_idle", "stall",   "drain",
+    "tunnel_idle"};
 constexpr std::array<std::string_view, kCheckResults> kCheckNames = {"ok", "failed", "inconclusive"};
 constexpr std::array<std::string_view, kEvictions> kEvictionNames = {
     "request", "response", "connection", "request_early", "response_early", "connection_early"};

@@ -48,9 +48,10 @@ enum class Timeout : std::uint8_t {
   stream_idle,
   connection_idle,
   stall,
-  drain
+  drain,
+  tunnel_idle
 };
-inline constexpr std::size_t kTimeouts = 8;
+inline constexpr std::size_t kTimeouts = 9;
 /// The key in [timeouts]: "tls_handshake", ...
 std::string_view to_string(Timeout timeout);
 

@@ -87,7 +87,7 @@ StreamInfo describe(const Found& found, std::size_t worker, Time now) {
           .endpoint = std::string(exchange.endpoint()),
           .method = std::string(exchange.request().get(":method")),
           .path = std::string(exchange.request().get(":path").substr(0, kPathBytes)),
-          .state = to_string(exchange.state()),
+          .state = exchange.tunnel_open() ? "tunnel" : to_string(exchange.state()),
           .request = request_side(exchange, now),
           .response = response_side(exchange, connection.send_pauses(found.index), now),
           .age = now - exchange.started(),

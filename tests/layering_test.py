@@ -22,7 +22,7 @@ INTERNAL = {"pool": {"pool"}, "h2": {"pool", "h2"}, "gateway": {"pool", "h2", "g
 # A library's headers, and the only files that may include them.
 EDGES = [
     (("ev.h", "ev++.h"), ("gateway/net/event_loop.*",)),
-    (("openssl/*",), ("gateway/net/tls_*",)),
+    (("openssl/*",), ("gateway/net/tls_*", "gateway/http1/websocket_handshake.cc")),
     (("nghttp2/*",), ("h2/nghttp2_*", "h2/session.cc", "h2/stream.cc")),
     (("llhttp.h", "llhttp/*"), ("gateway/http1/codec.cc",)),
     (("toml++/*",), ("gateway/config_*",)),

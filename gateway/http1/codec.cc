@@ -67,7 +67,7 @@ struct Http1Codec::Parser {
     Http1Codec& codec = of(p);
     if (!codec.judge_head()) return kFailed;
     p->upgrade = 0;  // whether another protocol follows is not the parser's to say
-    return codec.head_.has_body ? 0 : kSkipBody;
+    return codec.head_.has_body && codec.head_.status != kSwitchingProtocols ? 0 : kSkipBody;
   }
   static int on_body(llhttp_t* p, const char* at, std::size_t size) {
     of(p).events_.on_body(std::as_bytes(std::span(at, size)));
@@ -100,6 +100,7 @@ Http1Codec::~Http1Codec() = default;
 
 void Http1Codec::begin(std::string_view method) {
   head_request_ = method == "HEAD";
+  upgrade_request_ = method == "CONNECT";
   started_ = skipped_line_ = false;
   interims_ = 0;
   begin_head();
@@ -134,6 +135,10 @@ Http1Codec::Result Http1Codec::feed(std::span<const std::byte> bytes) {
 }
 
 bool Http1Codec::step(std::string_view& rest) {
+  if (phase_ == Phase::tunnel) {
+    events_.on_body(std::as_bytes(std::span(std::exchange(rest, {}))));
+    return true;
+  }
   std::string_view part = rest;
   if (in_section()) {
     part = rest.substr(0, lines_.accept(rest));
@@ -174,15 +179,15 @@ bool Http1Codec::after_step(bool surplus) {
 
 void Http1Codec::end_head(bool surplus) {
   h2::HeaderList head = std::exchange(section_, {});
-  if (!requests() && head_.status < 200) {
+  if (!requests() && head_.status < 200 && head_.status != kSwitchingProtocols) {
     begin_head();
     events_.on_interim(std::move(head));
     return;
   }
-  phase_ = Phase::body;
+  phase_ = head_.status == kSwitchingProtocols ? Phase::tunnel : Phase::body;
   extra_bytes_ = 0;
   events_.on_head(std::move(head), head_.has_body);
-  if (message_read_) complete(surplus);
+  if (message_read_ && phase_ == Phase::body) complete(surplus);
 }
 
 void Http1Codec::complete(bool surplus) {
@@ -192,7 +197,7 @@ void Http1Codec::complete(bool surplus) {
 
 Http1Codec::Result Http1Codec::end_of_input() {
   const std::string what = requests() ? "request" : "response";
-  if (phase_ == Phase::body && head_.ends_with_connection) {
+  if (phase_ == Phase::tunnel || (phase_ == Phase::body && head_.ends_with_connection)) {
     complete(true);
   } else if (phase_ == Phase::head && started_) {
     fail("connection closed before the end of the " + what + " header");
@@ -320,7 +325,9 @@ bool Http1Codec::judge_response() {
   head_.status = parser_->state.status_code;
   if (section_.empty()) add_status();
   if (head_.status < 100) return fail_malformed("status below 100");
-  if (head_.status == 101) return fail("status 101, but no upgrade was asked for");
+  if (head_.status == kSwitchingProtocols) {
+    return upgrade_request_ || fail("status 101, but no upgrade was asked for");
+  }
   if (head_.status < 200 && ++interims_ > kMaxInterim) return fail("too many interim responses");
   return true;
 }
@@ -332,7 +339,8 @@ bool Http1Codec::judge_framing() {
   const bool bodyless =
       requests() ? !has_length
                  : head_request_ || head_.status < 200 || head_.status == 204 || head_.status == 304;
-  head_.has_body = !bodyless && (!framing.sized() || framing.content_length() != 0);
+  head_.has_body = head_.status == kSwitchingProtocols ||
+                   (!bodyless && (!framing.sized() || framing.content_length() != 0));
   head_.ends_with_connection = head_.has_body && !has_length;
   head_.keep_alive = framing.keep_alive(head_.http_1_1) && !head_.ends_with_connection;
   return true;

@@ -43,6 +43,8 @@ class CodecEvents {
   ~CodecEvents() = default;
 };
 
+inline constexpr int kSwitchingProtocols = 101;
+
 /// Bounds of each header section and of a body's chunk extensions.
 struct CodecLimits {
   std::size_t max_header_bytes = 64 * 1024;  // text, and HeaderList::kFieldOverhead a field
@@ -83,7 +85,9 @@ class Http1Codec {
   Http1Codec& operator=(const Http1Codec&) = delete;
   ~Http1Codec();
 
-  /// The next message is expected: a request, or the response to a request with `method`. REQUIRES: idle().
+  /// The next message is expected: a request, or the response to a request with `method`. "CONNECT" stands for
+  /// one that asked for an upgrade: only it may be answered with 101, which is a final head, and what follows is
+  /// a tunnel. REQUIRES: idle().
   void begin(std::string_view method = {});
   /// The next bytes of the connection. All are consumed, unless
   /// - an error is returned: the connection is of no more use, and every later call returns the same error;
@@ -95,6 +99,9 @@ class Http1Codec {
   /// The peer has ended in order. Completes a response's body that ends with its connection; an error if the
   /// message was cut short. No event and no error while idle(), or where a request has not begun.
   [[nodiscard]] Result end_of_input();
+  /// What a 101 is for responses, for requests: from now on every byte is body, told by on_body, until the peer
+  /// ends. Never idle again.
+  void begin_tunnel() { phase_ = Phase::tunnel; }
   /// From on_head: feed() returns after this event, so that a place for the body can be found first.
   void stop() { stopped_ = true; }
 
@@ -113,7 +120,7 @@ class Http1Codec {
 
  private:
   struct Parser;  // llhttp's state and callbacks
-  enum class Phase : std::uint8_t { idle, head, body, trailers, failed };
+  enum class Phase : std::uint8_t { idle, head, body, trailers, tunnel, failed };
 
   bool in_section() const { return phase_ == Phase::head || phase_ == Phase::trailers; }
   bool requests() const { return role_ == CodecRole::requests; }
@@ -168,6 +175,7 @@ class Http1Codec {
   } head_;
   int interims_ = 0;
   bool head_request_ = false;
+  bool upgrade_request_ = false;
   bool started_ = false;
   bool stopped_ = false;
   bool skipped_line_ = false;  // the empty line that may stand before a request

@@ -59,6 +59,12 @@ void Http1Connection::send(std::string_view head, const WrittenHead& message, po
   write_soon();
 }
 
+void Http1Connection::begin_tunnel(pool::Pipe& body) {
+  codec_.begin_tunnel();
+  receive(&body);
+  on_room();
+}
+
 void Http1Connection::send(std::string_view bytes) {
   output_.append(as_bytes(bytes));
   write_soon();
@@ -70,11 +76,16 @@ void Http1Connection::release() {
   sending_ = false;
 }
 
+void Http1Connection::end_sending() {
+  sending_ends_ = true;
+  worker_.turn_end.schedule(*this);
+}
+
 void Http1Connection::finish() {
   finishing_ = true;
   held_ = {};
   transport_->want_read(true);
-  worker_.turn_end.schedule(*this);
+  end_sending();
 }
 
 void Http1Connection::end() {
@@ -83,6 +94,11 @@ void Http1Connection::end() {
   release();
   stall_.clear();
   output_.clear();
+}
+
+void Http1Connection::break_off() {
+  if (!ended_) transport_->break_off();
+  end();
 }
 
 // ---- The transport ----
@@ -134,6 +150,7 @@ bool Http1Connection::read_some() {
   // Who takes the body may be gone by what the codec tells; its bytes must not be.
   const pool::BlockRef block = has_pipe() ? incoming_->writing() : pool::BlockRef();
   const Transport::Result result = transport_->read(space);
+  if (result.bytes == 0 && has_pipe()) incoming_->rest();
   if (result.bytes > 0 && !take(space.first(result.bytes))) return false;
   if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
     end_of_input(result.status);
@@ -281,7 +298,7 @@ void Http1Connection::flush() {
     case Transport::Status::ok:
       stall_.clear();
       if (outgoing_ != nullptr && outgoing_->readable() > 0) write_soon();
-      if (finishing_) transport_->shutdown();
+      if (sending_ends_) transport_->shutdown();
       return owner_.on_written();
     case Transport::Status::again:
       stall_.blocked(before - output_.bytes());

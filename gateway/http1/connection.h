@@ -27,6 +27,7 @@ struct WorkerParts;
 ///
 /// While the pipe has no room nothing is read, so the socket is the peer's window. Bytes that came with a
 /// request's head, or before the last one was answered, are held until they have a place: at most kAhead.
+/// Behind a 101 it is a tunnel: what comes and what goes are bytes without framing, each way until its end.
 /// It writes once at the end of a loop turn. What a message means, and how long it may take, is its owner's
 /// to say. Confined to its worker's thread.
 class Http1Connection final : private TransportEvents,
@@ -81,14 +82,20 @@ class Http1Connection final : private TransportEvents,
   void receive(pool::Pipe* body);
   /// Queues a head and, as `message` frames it, the body that comes through `body`.
   void send(std::string_view head, const WrittenHead& message, pool::Pipe* body);
+  /// The request that came is answered with 101: what follows it is a tunnel and goes into `body`.
+  void begin_tunnel(pool::Pipe& body);
   /// Queues bytes that are no part of a message with a body.
   void send(std::string_view bytes);
   /// Lets go of both pipes.
   void release();
-  /// Ends our direction when all is written; what still comes is read and dropped.
+  /// Ends our direction when all is written; reading goes on.
+  void end_sending();
+  /// The same, but what still comes is read and dropped.
   void finish();
   /// Over: nothing is called after it. The owner buries it.
   void end();
+  /// end(), and the peer is to see that what was sent is not whole, though nothing else tells: in a tunnel.
+  void break_off();
 
   const Http1Codec& codec() const { return codec_; }
   const Transport& transport() const { return *transport_; }
@@ -157,6 +164,7 @@ class Http1Connection final : private TransportEvents,
   bool is_blocked_ = false;  // the socket took less than there was
   bool write_failed_ = false;
   bool malformed_ = false;  // what comes is not understood any more
+  bool sending_ends_ = false;
   bool finishing_ = false;
   bool ended_ = false;
 };

@@ -178,6 +178,13 @@ bool list_has(std::string_view list, std::string_view member) {
   }
 }
 
+bool list_has(const h2::HeaderList& head, std::string_view name, std::string_view member) {
+  for (const h2::HeaderField field : head) {
+    if (field.name == name && list_has(field.value, member)) return true;
+  }
+  return false;
+}
+
 bool is_connection_specific(std::string_view name) {
   switch (name.size()) {
     case 7:

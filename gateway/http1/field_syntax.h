@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "h2/header_list.h"
+
 namespace gateway {
 
 /// The syntax of what a message head is made of (RFC 9110 §5, RFC 9112, RFC 3986): the one place that knows
@@ -35,6 +37,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
 /// Whether a comma-separated list has that member, in any case ("keep-alive, Close" has "close").
 bool list_has(std::string_view list, std::string_view member);
+/// The same of all fields of that name together.
+bool list_has(const h2::HeaderList& head, std::string_view name, std::string_view member);
 
 /// A field that concerns one connection and is never forwarded (RFC 9110 §7.6.1, RFC 9113 §8.2.2), apart from
 /// "te", which may say "trailers". `name` is in lower case.

@@ -5,13 +5,6 @@
 namespace gateway {
 namespace {
 
-bool any_has(const h2::HeaderList& head, std::string_view name, std::string_view member) {
-  for (const h2::HeaderField field : head) {
-    if (field.name == name && list_has(field.value, member)) return true;
-  }
-  return false;
-}
-
 std::uint64_t number(const std::byte* at, int bytes) {
   std::uint64_t value = 0;
   for (int i = 0; i < bytes; ++i) value = value << 8 | std::to_integer<std::uint64_t>(at[i]);
@@ -68,8 +61,8 @@ std::optional<std::vector<std::byte>> decode_base64url(std::string_view text) {
 
 H2cUpgrade read_h2c_upgrade(const h2::HeaderList& head) {
   constexpr std::string_view kSettings = "http2-settings";
-  if (!any_has(head, "upgrade", "h2c") || head.count(kSettings) != 1 ||
-      !any_has(head, "connection", "upgrade") || !any_has(head, "connection", kSettings)) {
+  if (!list_has(head, "upgrade", "h2c") || head.count(kSettings) != 1 ||
+      !list_has(head, "connection", "upgrade") || !list_has(head, "connection", kSettings)) {
     return {};
   }
   auto payload = decode_base64url(head.get(kSettings));

@@ -62,17 +62,26 @@ std::string_view phrase_of(std::string_view status) {
   return found != std::end(kPhrases) && found->first == status ? found->second : std::string_view();
 }
 
+constexpr std::string_view kWebSocket = "websocket";
+
 struct RequestLine {
   std::string_view method;
+  std::string_view upgrade;
   std::string_view path;
   std::string_view authority;
 };
 
 /// The pseudo-header fields; returns what is wrong, "" if nothing.
 std::string_view read_line(const HeaderList& request, RequestLine& line) {
-  line = {request.get(":method"), request.get(":path"), request.get(":authority")};
+  line = {request.get(":method"), request.get(":protocol"), request.get(":path"), request.get(":authority")};
   if (!is_token(line.method)) return "method is not a token";
-  if (line.method == "CONNECT") return "CONNECT cannot be written";
+  if (line.method != "CONNECT") {
+    line.upgrade = {};
+  } else if (is_token(line.upgrade)) {
+    line.method = "GET";
+  } else {
+    return "CONNECT cannot be written";
+  }
   if (!is_path(line.path)) return "bad byte in the path";
   if (!is_authority(line.authority)) return "bad byte in the authority";
   return {};
@@ -80,6 +89,14 @@ std::string_view read_line(const HeaderList& request, RequestLine& line) {
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
+}
+
+/// Upgrade, if `upgrade` names a protocol, and Connection with that and `option`, unless both are "".
+void append_connection(std::string& out, std::string_view option, std::string_view upgrade) {
+  if (!upgrade.empty()) append_field(out, "upgrade", upgrade);
+  if (option.empty() && upgrade.empty()) return;
+  const std::string_view comma = option.empty() || upgrade.empty() ? "" : ", ";
+  out.append("connection: ").append(option).append(comma).append(upgrade.empty() ? "" : "upgrade").append("\r\n");
 }
 
 struct Fields {
@@ -129,6 +146,20 @@ WrittenHead decide_framing(const Fields& fields, bool has_body, bool bodyless) {
   return {};
 }
 
+// The head of the tunnel that a client in HTTP/1.1 asked for.
+WrittenHead switch_protocols(const HeaderList& response, std::string& out) {
+  const std::size_t begin = out.size();
+  out.append("HTTP/1.1 101 Switching Protocols\r\n");
+  const Fields fields = append_fields(response, out);
+  if (!fields.error.empty()) {
+    out.resize(begin);
+    return {.error = fields.error};
+  }
+  append_connection(out, "", kWebSocket);
+  out.append("\r\n");
+  return {.framing = Framing::until_close, .keep_alive = false};
+}
+
 }  // namespace
 
 WrittenHead write_request_head(const HeaderList& request, bool has_body, std::string& out) {
@@ -144,7 +175,7 @@ WrittenHead write_request_head(const HeaderList& request, bool has_body, std::st
     out.resize(begin);
     return head;
   }
-  if (fields.te) append_field(out, "connection", "te");
+  append_connection(out, fields.te ? "te" : "", line.upgrade);
   if (head.framing == Framing::chunked) {
     append_field(out, "transfer-encoding", "chunked");
   } else if (head.framing == Framing::sized || fields.content_length || expects_body(line.method)) {
@@ -158,6 +189,7 @@ WrittenHead write_response_head(const HeaderList& response, bool has_body, const
                                 std::string& out) {
   const std::size_t begin = out.size();
   const std::string_view status = response.get(":status");
+  if (status == "101") return switch_protocols(response, out);
   out.reserve(begin + response.bytes() + 64);
   out.append("HTTP/1.1 ").append(status).append(" ").append(phrase_of(status)).append("\r\n");
   const Fields fields = append_fields(response, out);
@@ -177,11 +209,9 @@ WrittenHead write_response_head(const HeaderList& response, bool has_body, const
   } else if (head.framing == Framing::none && !bodyless) {
     append_field(out, "content-length", "0");
   }
-  if (!interim && !head.keep_alive) {
-    append_field(out, "connection", "close");
-  } else if (!interim && !to.http_1_1) {
-    append_field(out, "connection", "keep-alive");
-  }
+  const bool asks_for_websocket = status == "426" && response.find("sec-websocket-version");
+  const std::string_view option = interim ? "" : !head.keep_alive ? "close" : !to.http_1_1 ? "keep-alive" : "";
+  append_connection(out, option, asks_for_websocket ? kWebSocket : "");
   out.append("\r\n");
   return head;
 }

@@ -24,10 +24,11 @@ struct WrittenHead {
 /// Appends the head of a request in HTTP/1.1 to `out`: the request line from :method and :path, Host from
 /// :authority, the fields as they are, and the framing. A body with a Content-Length keeps it, another one is
 /// chunked; without a body there is no framing field, but "Content-Length: 0" for a method that expects one
-/// (RFC 9110 §8.6). "te" is named in Connection (RFC 9110 §10.1.4).
+/// (RFC 9110 §8.6). "te" is named in Connection (RFC 9110 §10.1.4). A CONNECT with :protocol (RFC 8441) is a GET
+/// that asks to be upgraded to that; what goes through the tunnel is no body of it.
 ///
 /// Writes nothing and returns an error for what could split the message or be read as another one: a method,
-/// name, value, path or authority with bytes that may not stand there, CONNECT, a Content-Length that is no
+/// name, value, path or authority with bytes that may not stand there, CONNECT without :protocol, a Content-Length that is no
 /// number or is not there alone, or without its body. Fields of the connection (Transfer-Encoding, Upgrade…)
 /// and Host are not copied.
 [[nodiscard]] WrittenHead write_request_head(const h2::HeaderList& request, bool has_body, std::string& out);
@@ -42,7 +43,8 @@ struct ResponseTo {
 /// Appends the head of a response in HTTP/1.1, final or interim, as write_request_head() does of a request. A
 /// body with a Content-Length keeps it; another one is chunked, or ends with the connection where the client
 /// speaks HTTP/1.0. Without a body there is "Content-Length: 0" where it would have one (not for HEAD, 204,
-/// 304). Connection says "close", or "keep-alive" to HTTP/1.0.
+/// 304). Connection says "close", or "keep-alive" to HTTP/1.0. A 101 says Upgrade: websocket, and what follows it
+/// is a tunnel, until_close; a 426 that tells of a WebSocket's version says the same (RFC 9110 §15.5.22).
 [[nodiscard]] WrittenHead write_response_head(const h2::HeaderList& response, bool has_body,
                                               const ResponseTo& to, std::string& out);
 

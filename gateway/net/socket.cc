@@ -54,6 +54,11 @@ void set_unsent_limit(int fd, int bytes) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
+void set_reset_on_close(int fd) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 Address local_address(int fd) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;

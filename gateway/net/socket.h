@@ -43,6 +43,8 @@ std::string connect_error(int fd);
 void set_no_delay(int fd);
 /// The kernel takes no more than that in advance of what is on its way to the peer; no effect on a unix socket.
 void set_unsent_limit(int fd, int bytes);
+/// close() is to drop what was not sent and to reset the connection; no effect on a unix socket.
+void set_reset_on_close(int fd);
 Address local_address(int fd);
 /// Writing to a connection that the peer has reset must not kill the process: OpenSSL writes with write(2).
 void ignore_sigpipe();

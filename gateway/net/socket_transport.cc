@@ -38,6 +38,11 @@ void SocketTransport::limit_unsent() {
   set_unsent_limit(fd_.get(), kUnsent);
 }
 
+void SocketTransport::break_off() {
+  write_failed_ = true;
+  if (fd_) set_reset_on_close(fd_.get());
+}
+
 void SocketTransport::watch() {
   const bool reading = want_read_ && read_end_ == Status::ok;
   watcher_->want(reading || write_wants_read_, write_blocked_ || read_wants_write_ || shutdown_blocked_);

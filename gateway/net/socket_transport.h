@@ -22,6 +22,7 @@ class SocketTransport : public Transport {
   void set_events(TransportEvents* events) override { events_ = events; }
   void want_read(bool wanted) override;
   void limit_unsent() override;
+  void break_off() override;
   bool open() const override { return state_ == State::open; }
   const std::string& peer() const override { return peer_; }
   std::uint16_t peer_port() const override { return peer_port_; }

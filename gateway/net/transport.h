@@ -56,6 +56,8 @@ class Transport {
   virtual void limit_unsent() = 0;
   /// Ends our direction (FIN, close_notify first under TLS). Reading goes on.
   virtual void shutdown() = 0;
+  /// The destructor is to close with RST (over TCP) and without close_notify: what was sent must not look whole.
+  virtual void break_off() = 0;
 
   virtual bool open() const = 0;
   /// What ALPN agreed on ("h2", "http/1.1"), "" if nothing or no TLS.

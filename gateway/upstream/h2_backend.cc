@@ -35,6 +35,12 @@ void H2Backend::give_up() {
 }
 
 bool H2Backend::send_on(H2Upstream& upstream) {
+  if (exchange_->asks_tunnel() && !upstream.takes_tunnels()) {
+    fail({.source = ErrorSource::backend,
+          .status = 502,
+          .reason = fmt::format("backend {}: takes no WebSocket (no SETTINGS_ENABLE_CONNECT_PROTOCOL)", endpoint_.name())});
+    return true;
+  }
   pool::Pipe* body = exchange_->request_has_body() ? &exchange_->request_body() : nullptr;
   stream_ = upstream.request(upstream_request(exchange_->request(), exchange_->origin()), body, &exchange_->response_body(), *this);
   if (stream_ == nullptr) return false;
@@ -59,10 +65,17 @@ void H2Backend::on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderL
   }
   switch (kind) {
     case h2::HeadersKind::interim: return exchange_->interim(client_response(std::move(headers), "2"));
-    case h2::HeadersKind::response: return exchange_->respond(client_response(std::move(headers), "2"), !end_stream);
+    case h2::HeadersKind::response: return respond(client_response(std::move(headers), "2"), end_stream);
     case h2::HeadersKind::trailers: return exchange_->set_response_trailers(sanitize_trailers(headers));
     case h2::HeadersKind::request: return;
   }
+}
+
+// What comes through a tunnel has no length, and its end is no end of the other direction.
+void H2Backend::respond(h2::HeaderList head, bool end_stream) {
+  const bool opens_tunnel = exchange_->asks_tunnel() && head.get(":status").starts_with('2');
+  if (opens_tunnel) head.remove("content-length");
+  exchange_->respond(std::move(head), opens_tunnel || !end_stream);
 }
 
 bool H2Backend::admits_headers(h2::Stream&, std::size_t bytes) {
@@ -77,9 +90,11 @@ void H2Backend::on_closed(h2::Stream& stream, h2::ErrorCode code, bool by_peer) 
   stream_ = nullptr;
   upstream_->stream_over();
   if (exchange_ == nullptr) return;
-  if (stream.remote_ended()) {
+  const bool in_order = stream.local_ended() || code == h2::ErrorCode::no_error;
+  if (stream.remote_ended() && (in_order || !exchange_->tunnel_open())) {
     // The response is whole. A backend that resets a request whose answer it has given wants no more of it (RFC 9113 §8.1).
     if (!stream.local_ended()) exchange_->request_body().close();
+    if (exchange_->tunnel_open()) std::exchange(exchange_, nullptr)->end_tunnel();
     return;
   }
   const bool refused = code == h2::ErrorCode::refused_stream;
@@ -106,7 +121,7 @@ H2Endpoint::~H2Endpoint() {
 std::unique_ptr<Backend> H2Endpoint::make_backend() { return std::make_unique<H2Backend>(*this); }
 
 bool H2Endpoint::send(H2Backend& backend) {
-  const bool has_body = backend.exchange_->request_has_body();
+  const bool has_body = backend.exchange_->request_has_body() || backend.exchange_->asks_tunnel();
   for (std::size_t i = 0; i < upstreams_.size(); ++i) {
     if (upstreams_[i].can_carry(has_body) && backend.send_on(upstreams_[i])) return true;
   }

@@ -56,9 +56,10 @@ class H2Backend final : public Backend, private h2::StreamEvents {
 
  private:
   friend class H2Endpoint;
-  /// Opens its stream on `upstream`; false when it cannot.
+  /// Opens its stream on `upstream`, or fails where that cannot carry it; false when another is to be found.
   bool send_on(H2Upstream& upstream);
   void fail(const Error& error);
+  void respond(h2::HeaderList head, bool end_stream);
   void on_headers(h2::Stream& stream, h2::HeadersKind kind, h2::HeaderList&& headers, bool end_stream,
                   bool oversized) override;
   bool admits_headers(h2::Stream& stream, std::size_t bytes) override;

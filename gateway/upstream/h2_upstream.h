@@ -41,6 +41,8 @@ class H2Upstream final : private h2::SessionEvents, private H2Connection::Owner,
     return is_open_ && !is_leaving_ && !connection_.ended() && connection_.session().can_open() &&
            (is_settled_ || (!has_body && connection_.session().open_streams() == 0));
   }
+  /// Whether its peer takes tunnels. REQUIRES: is_settled().
+  bool takes_tunnels() const { return connection_.session().peer_takes_tunnels(); }
   /// Opens a stream. Null when it cannot.
   h2::Stream* request(h2::HeaderList head, pool::Pipe* body, pool::Pipe* response_body, h2::StreamEvents& events);
   /// A stream of it has ended.

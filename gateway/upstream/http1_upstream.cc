@@ -7,6 +7,7 @@
 
 #include "gateway/exchange.h"
 #include "gateway/forwarding.h"
+#include "gateway/http1/websocket_handshake.h"
 #include "gateway/stats.h"
 #include "gateway/worker_parts.h"
 
@@ -30,8 +31,8 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   assert(is_open_ && exchange_ == nullptr);
   deadline_.clear();
   std::string head = proxy_greeting(exchange.origin());
-  const WrittenHead message = write_request_head(upstream_request(exchange.request(), exchange.origin()),
-                                                 exchange.request_has_body(), head);
+  const bool has_body = exchange.request_has_body() && !exchange.asks_tunnel();
+  const WrittenHead message = write_request_head(request_of(exchange), has_body, head);
   if (!message.error.empty()) {
     const Error error{.source = ErrorSource::client, .status = 400, .reason = std::string(message.error)};
     user.on_connection_done();
@@ -46,6 +47,15 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   connection_.receive(&exchange.response_body());
   connection_.expect(exchange.request().get(":method"));
   connection_.send(head, message, &exchange.request_body());
+}
+
+h2::HeaderList Http1Upstream::request_of(const Exchange& exchange) {
+  h2::HeaderList request = upstream_request(exchange.request(), exchange.origin());
+  websocket_key_.clear();
+  if (!exchange.asks_tunnel()) return request;
+  websocket_key_ = make_websocket_key();
+  add_websocket_key(websocket_key_, request);
+  return request;
 }
 
 // It comes just before the request, since only then it is known whose request it is.
@@ -100,7 +110,12 @@ const h2::HeaderList* Http1Upstream::trailers() {
 }
 
 void Http1Upstream::on_sent() {
+  if (tunnel_) return connection_.end_sending();  // on_written is next
   if (response_done_) complete();
+}
+
+void Http1Upstream::on_written() {
+  if (tunnel_ && exchange_ != nullptr) complete_tunnel();
 }
 
 void Http1Upstream::on_unsendable(std::string_view reason) {
@@ -112,7 +127,7 @@ void Http1Upstream::on_unsendable(std::string_view reason) {
 void Http1Upstream::on_stuck(std::string_view reason) {
   write_failed_ = true;
   if (exchange_ == nullptr) return end(nullptr);
-  if (response_done_) return complete();
+  if (response_done_ && !tunnel_) return complete();
   fail({.source = ErrorSource::timeout,
         .status = 504,
         .reason = fmt::format("backend {}: {}", endpoint_, reason)});
@@ -121,7 +136,9 @@ void Http1Upstream::on_stuck(std::string_view reason) {
 void Http1Upstream::on_write_failed() {
   // The backend may have answered before it closed: reading tells.
   write_failed_ = true;
-  if (exchange_ != nullptr) exchange_->request_body().close();
+  if (exchange_ == nullptr) return;
+  exchange_->request_body().close();
+  if (tunnel_) complete_tunnel();
 }
 
 // ---- The response ----
@@ -131,7 +148,22 @@ bool Http1Upstream::admits_section(std::size_t bytes) {
 }
 
 void Http1Upstream::on_head(h2::HeaderList&& head, bool has_body) {
-  if (exchange_ != nullptr) exchange_->respond(client_response(std::move(head), "1.1"), has_body);
+  if (exchange_ == nullptr) return;
+  const int status = status_of(head);
+  if (status == kSwitchingProtocols) return open_tunnel(std::move(head));
+  if (exchange_->asks_tunnel() && status / 100 == 2) {
+    return fail(fmt::format("status {} for a WebSocket, which 101 would open", status), false);
+  }
+  exchange_->respond(client_response(std::move(head), "1.1"), has_body);
+}
+
+void Http1Upstream::open_tunnel(h2::HeaderList&& head) {
+  if (const std::string_view wrong = judge_websocket_answer(head, websocket_key_); !wrong.empty()) {
+    return fail(wrong, false);
+  }
+  tunnel_ = true;
+  exchange_->respond(websocket_response(client_response(std::move(head), "1.1")), true);
+  if (exchange_ != nullptr) connection_.send("", {.framing = Framing::until_close}, &exchange_->request_body());
 }
 
 void Http1Upstream::on_interim(h2::HeaderList&& head) {
@@ -147,14 +179,14 @@ void Http1Upstream::on_received(bool keep_alive) {
   response_done_ = true;
   keep_alive_ = keep_alive;
   exchange_->response_body().finish();
-  complete();
+  tunnel_ ? complete_tunnel() : complete();
 }
 
 void Http1Upstream::on_broken(int status, std::string_view reason) {
   // An idle connection is closed by the backend, or it speaks out of turn.
   if (exchange_ == nullptr) return end(nullptr);
   if (!response_done_ && status == 503) return fail(no_memory_for_response(endpoint_));
-  if (!response_done_) return fail(reason, was_used_ && !connection_.codec().started());
+  if (!response_done_ || tunnel_) return fail(reason, was_used_ && !connection_.codec().started());
   keep_alive_ = false;  // it has answered and does not want the rest of the request
   complete();
 }
@@ -175,6 +207,17 @@ void Http1Upstream::complete() {
   was_used_ = true;
   deadline_.set(limits_.connection_idle);
   owner_.on_upstream_idle(*this);
+}
+
+// Both directions have ended, and all of the client's bytes have left. The connection ends in order.
+void Http1Upstream::complete_tunnel() {
+  const bool request_left = connection_.sent() && connection_.output().empty();
+  if (!response_done_ || !(request_left || write_failed_)) return;
+  Exchange& exchange = *exchange_;
+  tunnel_ = false;
+  detach();
+  end(nullptr);
+  exchange.end_tunnel();
 }
 
 void Http1Upstream::detach() {
@@ -202,7 +245,7 @@ void Http1Upstream::end(const Error* open_failure) {
   if (connection_.ended()) return;
   deadline_.clear();
   lifespan_.clear();
-  connection_.end();
+  tunnel_ ? connection_.break_off() : connection_.end();
   owner_.on_upstream_end(*this, open_failure);
 }
 

@@ -19,6 +19,9 @@ struct RequestOrigin;
 ///
 ///   connecting ──▶ idle ⇄ carrying ──▶ over
 ///
+/// A tunnel goes out as a GET that asks to be upgraded; its bytes leave from the 101 on, and the connection is of
+/// no other use any more.
+///
 /// The first bytes of a response, with the head in them, have the stream's doorbell for a place when no block
 /// is free. Confined to its worker's thread.
 class Http1Upstream final : private Http1Connection::Owner {
@@ -66,13 +69,16 @@ class Http1Upstream final : private Http1Connection::Owner {
   void on_broken(int status, std::string_view reason) override;
   const h2::HeaderList* trailers() override;
   void on_sent() override;
-  void on_written() override {}
+  void on_written() override;
   void on_unsendable(std::string_view reason) override;
   void on_stuck(std::string_view reason) override;
   void on_write_failed() override;
 
   std::string proxy_greeting(const RequestOrigin& origin) const;
+  h2::HeaderList request_of(const Exchange& exchange);
+  void open_tunnel(h2::HeaderList&& head);
   void complete();
+  void complete_tunnel();
   void detach();
   void fail(std::string_view reason, bool retry_safe);
   void fail(const Error& error);
@@ -87,6 +93,8 @@ class Http1Upstream final : private Http1Connection::Owner {
   Lifespan lifespan_;
   Exchange* exchange_ = nullptr;
   User* user_ = nullptr;
+  std::string websocket_key_;  // of the tunnel that was asked for; "": none
+  bool tunnel_ = false;        // it is open
   bool response_done_ = false;
   bool keep_alive_ = false;
   bool was_used_ = false;      // has carried an exchange

@@ -113,6 +113,10 @@ TEST(ConfigMistakes, AMisspeltKeyIsOneMistakeEvenWhereItIsNeeded) {
        {R"(g.toml:1:3: unknown key "clusters"; did you mean "cluster"?)"}},
       {in_cluster("protocl = \"demo\""),
        {R"(g.toml:3:1: unknown key "cluster.protocl"; did you mean "protocol"?)"}},
+      {in_route("cluster = \"app\"\nwebsocket = \"yes\""),
+       {R"(g.toml:3:13: route.websocket is a string; it must be true or false, without quotes)"}},
+      {in_document("[timeouts]\ntunnel_idle = \"5 minutes\""),
+       {R"(g.toml:2:15: timeouts.tunnel_idle is "5 minutes", which is no duration; write a whole number with ms, s, m or h, like "10s")"}},
       {in_route("clutser = \"app\""),
        {R"(g.toml:2:1: unknown key "route.clutser"; did you mean "cluster"?)"}},
   });

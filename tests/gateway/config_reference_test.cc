@@ -71,7 +71,7 @@ void count(const ConfigNode& node, const std::string& name, std::map<std::string
 
 TEST(ConfigReference, TheReaderSaysWhichKeysItKnows) {
   const Keys keys = known_keys();
-  EXPECT_EQ(keys.size(), 58U);
+  EXPECT_EQ(keys.size(), 60U);
   for (const auto* key :
        {"workers", "memory.blocks", "listener.tls.certificate", "cluster.max_connections", "cluster.health.unhealthy", "route.host",
         "timeouts.drain", "limits.continuations", "admin.address", "log.level"}) {
@@ -150,11 +150,12 @@ TEST(ConfigReference, TheAnnotatedDefaultsAreTheDefaults) {
   EXPECT_EQ(keep_alive(a.config->listeners[0].keep_alive), keep_alive(b.config->listeners[0].keep_alive));
   EXPECT_EQ(a.config->routes[0].host, b.config->routes[0].host);
   EXPECT_EQ(a.config->routes[0].path, b.config->routes[0].path);
+  EXPECT_EQ(a.config->routes[0].websocket, b.config->routes[0].websocket);
   EXPECT_EQ(a.config->log.access, b.config->log.access);
   EXPECT_EQ(a.config->log.level, b.config->log.level);
   const auto times = [](const TimeoutsConfig& t) {
     return std::vector{t.tls_handshake, t.request_header,  t.connect, t.response_header,
-                       t.stream_idle,   t.connection_idle, t.stall,   t.drain};
+                       t.stream_idle,   t.connection_idle, t.stall,   t.drain, t.tunnel_idle};
   };
   EXPECT_EQ(times(a.config->timeouts), times(b.config->timeouts));
   const auto limits = [](const LimitsConfig& l) {

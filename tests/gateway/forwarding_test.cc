@@ -171,13 +171,21 @@ TEST(CheckRequest, WantsEachPseudoFieldOnceAndFirst) {
   }
   EXPECT_TRUE(check_request(HeaderList()));
   EXPECT_EQ(check_request(list_of({{":method", "CONNECT"}, {":authority", "a:1"}}))->status, 501);
-  EXPECT_EQ(check_request(list_of({{":method", "CONNECT"},
-                                   {":protocol", "websocket"},
-                                   {":scheme", "https"},
-                                   {":authority", "a"},
-                                   {":path", "/"}}))
-                ->status,
-            501);
+}
+
+TEST(CheckRequest, AWebSocketIsTheOnlyTunnel) {
+  const auto connect = [](std::string_view method, std::string_view protocol) {
+    return list_of({{":method", method}, {":protocol", protocol}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}});
+  };
+  EXPECT_FALSE(check_request(connect("CONNECT", "websocket")));
+  EXPECT_TRUE(asks_tunnel(connect("CONNECT", "websocket")));
+  EXPECT_EQ(check_request(connect("CONNECT", "connect-udp"))->status, 501);
+  EXPECT_EQ(check_request(connect("GET", "websocket"))->status, 400);
+  HeaderList sized = connect("CONNECT", "websocket");
+  sized.add("content-length", "5");
+  EXPECT_EQ(check_request(sized)->status, 400);
+  const HeaderList passed_on = upstream_request(connect("CONNECT", "websocket"), {.peer = "192.0.2.1", .local = "l"});
+  EXPECT_EQ(passed_on.get(":protocol"), "websocket");
 }
 
 constexpr std::string_view kHead = ":method=GET|:scheme=https|:authority=a.test|:path=/p|";

@@ -19,7 +19,7 @@ Router make_router(const std::vector<Route>& routes) {
   for (const Route& route : routes) {
     ClusterConfig cluster;
     cluster.name = "c" + std::to_string(clusters.size());
-    configs.push_back({route.host, route.path, cluster.name, {}, {}});
+    configs.push_back({.host = route.host, .path = route.path, .cluster = cluster.name, .place = {}, .cluster_place = {}});
     clusters.push_back(cluster);
   }
   return Router(configs, clusters);
@@ -29,7 +29,7 @@ constexpr int kNone = -1;
 
 int find(const Router& router, std::string_view authority, std::string_view path = "/") {
   const auto found = router.find(authority, path);
-  return found ? static_cast<int>(*found) : kNone;
+  return found ? static_cast<int>(found->cluster) : kNone;
 }
 
 TEST(Router, TakesTheMostSpecificHost) {
@@ -113,7 +113,10 @@ TEST(Router, ReturnsTheIndexOfTheCluster) {
   clusters[0].name = "a";
   clusters[1].name = "b";
   clusters[2].name = "c";
-  const Router router({{"*", "/", "c", {}, {}}, {"*", "/b", "b", {}, {}}, {"h", "/", "c", {}, {}}}, clusters);
+  const auto to = [](const char* host, const char* path, const char* cluster) {
+    return RouteConfig{.host = host, .path = path, .cluster = cluster, .place = {}, .cluster_place = {}};
+  };
+  const Router router({to("*", "/", "c"), to("*", "/b", "b"), to("h", "/", "c")}, clusters);
   EXPECT_EQ(find(router, "x", "/"), 2);
   EXPECT_EQ(find(router, "x", "/b"), 1);
   EXPECT_EQ(find(router, "h", "/b"), 2);

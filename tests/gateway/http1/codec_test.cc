@@ -80,6 +80,29 @@ TEST(ResponseCodec, PassesInterimResponses) {
   });
 }
 
+TEST(ResponseCodec, BehindA101EveryByteIsBodyUntilTheEnd) {
+  const std::string head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+  const std::string told = "head :status=101 upgrade=websocket|body |";
+  // What would be framing elsewhere is not looked at.
+  for (const std::string bytes : {"a", "HTTP/1.1 200 OK\r\n\r\n", "0\r\n\r\n\0\xff"}) {
+    std::string expected = told;
+    expected.insert(expected.size() - 1, bytes);
+    EXPECT_EQ(read_all_ways(head + bytes, "CONNECT", true), expected + "complete,close");
+  }
+  EXPECT_EQ(read_all_ways(head, "CONNECT", true), "head :status=101 upgrade=websocket|complete,close");
+  EXPECT_EQ(read_all_ways("HTTP/1.1 100 Continue\r\n\r\n" + head + "x", "CONNECT", false),
+            "interim :status=100|head :status=101 upgrade=websocket|body x|");
+  EXPECT_EQ(read_all_ways("HTTP/1.1 101 Switching Protocols\r\nContent-Length: 1\r\n\r\nxy", "CONNECT", false),
+            "head :status=101 content-length=1|body xy|");
+}
+
+TEST(ResponseCodec, A101IsForWhoAskedForIt) {
+  EXPECT_EQ(read_all_ways("HTTP/1.1 101 Switching Protocols\r\n\r\n", "GET", false),
+            "error:status 101, but no upgrade was asked for");
+  EXPECT_EQ(read_all_ways("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "CONNECT", false),
+            "head :status=404 content-length=2|body no|complete,keep");
+}
+
 TEST(ResponseCodec, KnowsWhetherTheConnectionLives) {
   check({
       {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
