@@ -20,8 +20,8 @@ def cluster(name, protocol, *addresses, **more):
     return {"name": name, "protocol": protocol, "endpoints": list(addresses), **more}
 
 
-def route(name, path="/", host="*"):
-    return {"host": host, "path": path, "cluster": name}
+def route(name, path="/", host="*", **more):
+    return {"host": host, "path": path, "cluster": name, **more}
 
 
 class Gateway(Process):

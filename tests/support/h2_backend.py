@@ -18,13 +18,15 @@ class H2Backend:
 
     on_request(connection, stream, ended): when a request's head came. The default waits for the whole request.
     on_end(connection, stream): when the request is whole. The default answers 200 with the request told as JSON.
-    Both run on the connection's thread; `connection` is an H2Peer with a `number`, counted from 1 as they were accepted.
+    on_data(connection, stream, data): as body bytes come. The default does nothing: they are in stream.body.
+    All run on the connection's thread; `connection` is an H2Peer with a `number`, counted from 1 as they were accepted.
     """
 
     def __init__(self, on_request=None, on_end=None, max_streams=None, settings=None, certificates=None, consume=True,
-                 path=None):
+                 path=None, on_data=None):
         self.on_request = on_request or (lambda connection, stream, ended: None)
         self.on_end = on_end or answer
+        self.on_data = on_data or (lambda connection, stream, data: None)
         self.settings = dict(settings or {})
         if max_streams is not None:
             self.settings[SettingCodes.MAX_CONCURRENT_STREAMS] = max_streams
@@ -80,6 +82,8 @@ class H2Backend:
         if isinstance(event, h2.events.RequestReceived):
             self.most_streams = max(self.most_streams, connection.h2.open_inbound_streams)
             self.on_request(connection, connection.streams[event.stream_id], event.stream_ended is not None)
+        elif isinstance(event, h2.events.DataReceived):
+            self.on_data(connection, connection.streams[event.stream_id], event.data)
         elif isinstance(event, h2.events.StreamEnded):
             self.on_end(connection, connection.streams[event.stream_id])
 
