@@ -75,13 +75,13 @@ void H2Client::on_connection_open() {
 
 void H2Client::on_connection_fed() {
   // A head that only grows, where there is no more memory: nothing else of it can be ended.
-  if (connection_.session().receiving_headers() && !parts_.worker.admission.admits_admin()) {
+  const h2::Session& session = connection_.session();
+  if ((session.receiving_headers() || session.dropping_headers()) && !parts_.worker.admission.admits_admin()) {
     parts_.worker.stats.headers_cut.add();
     return connection_.terminate(h2::ErrorCode::enhance_your_calm,
                                  "no memory for the header section that has begun");
   }
-  const bool is_waiting =
-      !connection_.session().peer_settings_received() || connection_.session().receiving_headers();
+  const bool is_waiting = !session.peer_settings_received() || session.receiving_headers();
   if (!is_waiting) {
     slow_deadline_.clear();
   } else if (!slow_deadline_.armed()) {

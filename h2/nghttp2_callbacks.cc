@@ -40,6 +40,7 @@ struct Callbacks {
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
     Session& s = session(user_data);
     const bool is_ack = (head->flags & NGHTTP2_FLAG_ACK) != 0;
+    s.frame_begins();
     if (head->type == NGHTTP2_RST_STREAM && s.role() == Role::server) s.frame_begins(Abuse::resets);
     if (head->type == NGHTTP2_PING && !is_ack) s.frame_begins(Abuse::pings);
     if (head->type == NGHTTP2_SETTINGS && !is_ack) s.frame_begins(Abuse::settings);
@@ -47,7 +48,8 @@ struct Callbacks {
   }
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-    session(user_data).headers_begin(frame->hd.stream_id, is_request(frame));
+    const bool goes_on = !has(frame, NGHTTP2_FLAG_END_HEADERS);
+    session(user_data).headers_begin(frame->hd.stream_id, is_request(frame), goes_on);
     return 0;
   }
 

@@ -218,8 +218,9 @@ void Session::ping() {
 
 // ---- What nghttp2 received ----
 
-void Session::headers_begin(std::int32_t id, bool is_request) {
+void Session::headers_begin(std::int32_t id, bool is_request, bool goes_on) {
   receiving_headers_ = true;
+  section_goes_on_ = goes_on;
   if (is_request) {
     // A refused one has no Stream: what comes on it is decoded and dropped.
     if (!events_.admits_request(0)) return submit_refusal(nghttp2_.get(), id);
@@ -235,8 +236,7 @@ void Session::headers_begin(std::int32_t id, bool is_request) {
 bool Session::header_came(std::int32_t id, const HeaderField& field) {
   Stream* stream = find(id);
   if (stream == nullptr) {
-    // Refused: nobody is told of the section's end.
-    if (role_ == Role::server) receiving_headers_ = false;
+    if (role_ == Role::server) drop_section();
     return role_ == Role::client;
   }
   const std::size_t before = stream->incoming_bytes_;
@@ -244,7 +244,7 @@ bool Session::header_came(std::int32_t id, const HeaderField& field) {
   const bool is_due = before == 0 || before / kAskAgain != stream->incoming_bytes_ / kAskAgain;
   if (is_due && !admits_section(*stream)) {
     stream->incoming_ = {};
-    receiving_headers_ = false;
+    drop_section();
     return false;
   }
   if (stream->incoming_bytes_ > limits_.max_header_bytes ||

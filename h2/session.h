@@ -128,6 +128,8 @@ class Session {
   bool peer_settings_received() const { return peer_settings_received_; }
   /// A header section has begun and its end has not come: nothing else may come before (RFC 9113 §6.10).
   bool receiving_headers() const { return receiving_headers_; }
+  /// One that was refused goes on in CONTINUATION. Its end is not seen, only that of the frame which comes next.
+  bool dropping_headers() const { return dropping_headers_; }
   Abuse abuse() const { return abuse_; }
   /// Why the session ended on its own, as its GOAWAY's debug data says; "" before.
   const std::string& end_reason() const { return end_reason_; }
@@ -143,8 +145,9 @@ class Session {
   friend class Stream;
   friend struct Callbacks;  // nghttp2's callbacks; they call what follows
 
+  void frame_begins() { dropping_headers_ = false; }
   void frame_begins(Abuse rate) { check(guard_.count(rate), rate); }
-  void headers_begin(std::int32_t id, bool is_request);
+  void headers_begin(std::int32_t id, bool is_request, bool goes_on);
   bool header_came(std::int32_t id, const HeaderField& field);  // false: the section is not worth decoding on
   bool admits_section(Stream& stream);
   void headers_came(std::int32_t id, bool is_request, bool end_stream);
@@ -174,6 +177,11 @@ class Session {
   bool expects_large_response() const { return large_responses_ >= kWhole / 16; }
   Stream* find(std::int32_t id) const;
   Stream& add_stream(std::int32_t id);
+  // Refused: nghttp2 decodes it on, and tells nobody of its end.
+  void drop_section() {
+    receiving_headers_ = false;
+    dropping_headers_ = section_goes_on_;
+  }
   void check(bool within_limits, Abuse abuse);
   void provoked(Stream* stream);
   void fail_by_nghttp2(int nghttp2_error);
@@ -197,6 +205,8 @@ class Session {
   bool settings_acknowledged_ = false;
   bool peer_settings_received_ = false;
   bool receiving_headers_ = false;
+  bool section_goes_on_ = false;  // in CONTINUATION
+  bool dropping_headers_ = false;
   bool goaway_received_ = false;
   std::int32_t peer_last_id_ = 0;  // of its GOAWAY
   std::uint64_t pings_ = 0;
