@@ -11,6 +11,7 @@ from support.h2_client import H2Client, connect
 
 KIB = 1 << 10
 CONNECTIONS, STREAMS = scaled(20, 8), 50
+HTTP1_CONNECTIONS = 20  # each has one stream, which may hold a sixteenth of the blocks
 FEW = {"budget": "64MiB", "blocks": 64}
 PLENTY = {"budget": "64MiB", "blocks": 256}  # the last eighth is more than there are bad connections
 FEWER = {"budget": "64MiB", "blocks": scaled(16, 7)}  # fewer than there are bad connections
@@ -20,6 +21,10 @@ def serve(gateway, files, stall, memory=FEW):
     """The good clients' cluster is another one: who waits for a connection to a backend does not wait for memory."""
     return gateway(cluster("large", "http/1.1", files.address), cluster("page", "http/1.1", files.address), workers=2, memory=memory,
                    routes=[route("large"), route("page", "/page")], timeouts={"stall": stall})
+
+
+def connections_of(form):
+    return HTTP1_CONNECTIONS if form in HTTP1_FORMS else CONNECTIONS
 
 
 def waiting(house):
@@ -56,7 +61,7 @@ def test_f1_who_reads_never_waits_for_those_who_do_not(gateway, files, form):
     """Each bad connection holds its share and no more, so that some blocks are free for who holds none, from the start."""
     with serve(gateway, files, "10m", PLENTY) as house:
         alone = fetch_times(house, 20)
-        with bad_clients(house.h2c, form, CONNECTIONS, STREAMS):
+        with bad_clients(house.h2c, form, connections_of(form), STREAMS):
             wait_until(lambda: waiting(house) > 0, "bad clients wait for more", 20)
             beside = fetch_times(house, 50)
             assert waiting(house) > 0 and house.pool()["pool_blocks_free"] > 0
@@ -72,7 +77,7 @@ def test_f1_who_reads_never_waits_for_those_who_do_not(gateway, files, form):
 def test_what_slow_peers_hold_together_is_capped_long_before_the_stall_time(gateway, files, form):
     """More bad connections than blocks, so that they do hold all of them."""
     with serve(gateway, files, "10m", FEWER) as house:
-        with bad_clients(house.h2c, form, CONNECTIONS, STREAMS):
+        with bad_clients(house.h2c, form, connections_of(form), STREAMS):
             wait_until(lambda: waiting(house) > 0, "the pool is empty", 20)
             times = fetch_times(house, 5)
             assert times[-1] < 20 * PATIENCE, times
@@ -84,7 +89,7 @@ def test_what_slow_peers_hold_together_is_capped_long_before_the_stall_time(gate
 @pytest.mark.parametrize("form", FORMS + HTTP1_FORMS)
 def test_after_the_stall_time_the_blocks_are_back(gateway, files, form):
     with serve(gateway, files, "1s") as house:
-        with bad_clients(house.h2c, form, CONNECTIONS, STREAMS):
+        with bad_clients(house.h2c, form, connections_of(form), STREAMS):
             wait_until(lambda: waiting(house) > 0, "the pool is empty", 20)
             # Some of the streams may hold what is left; they are nobody's loss while nobody waits.
             wait_until(lambda: waiting(house) == 0, "nobody waits any more", 60)
