@@ -153,18 +153,20 @@ def test_t3_a_thousand_waiters_leave_the_queue(held, how):
 
 
 def test_f2_a_live_client_among_stalled_ones_of_its_backends_connection_runs_at_its_own_speed(gateway, nghttpd):
-    (nghttpd.files / "f2").write_bytes(b"x" * scaled(16, 2) * MIB)
+    (nghttpd.files / "large").write_bytes(b"x" * scaled(16, 2) * MIB)
+    with open(nghttpd.files / "stalled", "wb") as file:
+        file.truncate(256 * MIB)  # however much of it the kernel's buffers take, nobody has all of it
     one = cluster("app", "h2", nghttpd.address, max_connections=1)
     with gateway(one, workers=1, memory={"budget": "512MiB", "blocks": 4096}, timeouts={"stall": "60s"}) as house:
         def fetch():
-            reply = house.curl("/f2", "--http1.1")
+            reply = house.curl("/large", "--http1.1")
             assert reply.status == 200 and len(reply.body) == scaled(16, 2) * MIB
         fetch()
         alone = rate(fetch)
-        stalled = ask(house, "/f2", STALLED, receive_buffer=4096)
+        stalled = ask(house, "/stalled", STALLED, receive_buffer=4096)
         fetch()
-        beside = rate(fetch, 0.8 * alone)
+        print(f"{rate(fetch, 0.8 * alone) / alone:.2f} of its speed alone")
         assert house.metric_sum("upstream_connections_open$") == 1, "all of it went over one connection"
         assert house.metric_sum("exchanges_active") > STALLED
-        assert SANITIZED or beside >= 0.8 * alone, f"{beside / alone:.2f} of its speed alone"
+        house.expect_no_waits("/large")
         close(stalled)

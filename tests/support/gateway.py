@@ -129,6 +129,11 @@ class Gateway(Process):
         """The first line of the access log that meets the condition."""
         return wait_until(lambda: next((line for line in self.access_log() if condition(line)), None), what, seconds)
 
+    def expect_no_waits(self, path):
+        """The answers at `path`, several, never waited for a block: speeds are told, not judged, on a machine that others use too."""
+        whole = [line for line in self.access_log() if line["path"] == path and line["status"] == 200]
+        assert len(whole) > 6 and all(line["paused_ms"] == 0 for line in whole), whole
+
     def memory(self):
         """Resident memory in bytes."""
         with open(f"/proc/{self.pid}/smaps_rollup") as rollup:
