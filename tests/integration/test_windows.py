@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from support.environment import SANITIZED, scaled
+from support.environment import scaled
 from support.gateway import cluster
 from support.h1_backend import H1Backend
 from support.h2_backend import H2Backend, answer
@@ -91,21 +91,17 @@ def test_w4_an_early_answer_to_a_client_without_window_is_whole(gateway, certifi
 
 
 def test_w5_one_upload_over_a_long_path_gets_the_window_that_it_needs(gateway, tmp_path, certificates, nginx):
-    """64 MiB at 50 ms there and back, with memory idle: at least 100 Mb/s."""
+    """At 50 ms there and back, with memory idle, what is granted is what 100 Mb/s need; bench/long_path.py has the rate itself."""
     size = scaled(64, 8) * MIB
     (tmp_path / "large").write_bytes(body_of(0, size))
     with gateway(cluster("app", "http/1.1", nginx.address), workers=1) as house, Relay(house.https, 0.025) as path:
-        took = []
-        while not took or (min(took) > size * 8 / 100e6 and len(took) < 3):
-            port = path.address.rsplit(":", 1)[1]
-            house.https, direct = f"127.0.0.1:{port}", house.https
-            begin = time.monotonic()
-            sent = house.curl("/up/long", "--upload-file", tmp_path / "large", "-H", "expect:", timeout=60)
-            assert sent.status in (201, 204), sent.stderr
-            took.append(time.monotonic() - begin)
-            house.https = direct
+        port = path.address.rsplit(":", 1)[1]
+        house.https = f"127.0.0.1:{port}"
+        sent = house.curl("/up/long", "--upload-file", tmp_path / "large", "-H", "expect:", timeout=60)
+        assert sent.status in (201, 204), sent.stderr
         assert (nginx.files / "up" / "long").read_bytes() == (tmp_path / "large").read_bytes()
-        assert SANITIZED or min(took) <= size * 8 / 100e6, f"{size * 8 / min(took) / 1e6:.0f} Mb/s"
+        pool = house.pool()
+        assert pool["pool_blocks_used_max"]["request"] * pool["pool_block_size_bytes"] >= 100e6 / 8 * 0.050
 
 
 @pytest.mark.parametrize("blocks", [16, 1024])
