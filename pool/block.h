@@ -64,6 +64,8 @@ class Block {
   void fill(std::size_t n) { end_ += static_cast<std::uint32_t>(n); }
   /// The first `n` filled bytes are gone. REQUIRES: n <= filled().size().
   void drain(std::size_t n) { begin_ += static_cast<std::uint32_t>(n); }
+  /// The first `n` bytes of space() stay unused. REQUIRES: empty(), n <= space().size().
+  void pass(std::size_t n) { begin_ = end_ += static_cast<std::uint32_t>(n); }
   /// All of the block is space again. REQUIRES: empty() && !shared().
   void reset() { begin_ = end_ = 0; }
 
@@ -105,6 +107,12 @@ inline BlockRef::BlockRef(Block* block) noexcept : block_(block) {
 struct Slice {
   BlockRef block;
   std::span<const std::byte> bytes;
+};
+
+/// A run of bytes that is to be filled; keeps the block that it is in, if any.
+struct Space {
+  BlockRef block;
+  std::span<std::byte> bytes;
 };
 
 }  // namespace pool

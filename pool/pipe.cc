@@ -3,10 +3,19 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <functional>
 
 #include "pool/local_pool.h"
 
 namespace pool {
+namespace {
+
+bool contains(std::span<const std::byte> all, std::span<const std::byte> part) {
+  const std::less_equal<const std::byte*> before;
+  return before(all.data(), part.data()) && before(part.data() + part.size(), all.data() + all.size());
+}
+
+}  // namespace
 
 Pipe::Pipe(LocalPool& local, TurnGroup& group, const Terms& terms)
     : local_(local), group_(group), terms_(terms), subscription_(local, group, *this), doorbell_left_(terms.doorbell) {
@@ -171,6 +180,39 @@ void Pipe::commit(std::size_t n) {
   used_ += n;
   if (watcher_ != nullptr) watcher_->on_progress(n, true);
   if (consumer_ != nullptr) consumer_->on_readable();
+}
+
+std::size_t Pipe::spaces(std::span<Space> spaces) {
+  if (writable().empty()) return 0;
+  while (chunks_.size() - write_ < spaces.size() && may_grow()) {
+    BlockRef block = local_.try_acquire(terms_.direction, &group_);
+    if (!block) break;
+    add(std::move(block));
+  }
+  std::size_t count = 0;
+  for (std::size_t i = write_; i < chunks_.size() && count < spaces.size(); ++i) {
+    spaces[count++] = {chunks_[i], chunks_[i]->space()};
+  }
+  return count;
+}
+
+// In a block without bytes they stay where they are, and what is before them is gone; else they move down to those.
+void Pipe::keep(std::span<const std::byte> body) {
+  assert(promised_ == 0);
+  std::span<std::byte> space;
+  while (!body.empty() && !(space = writable()).empty()) {
+    Block& block = *chunks_[write_];
+    if (block.empty() && contains(space, body)) {
+      block.pass(static_cast<std::size_t>(body.data() - space.data()));
+      space = block.space();
+    }
+    const std::size_t n = std::min(space.size(), body.size());
+    if (space.data() != body.data()) std::memmove(space.data(), body.data(), n);
+    commit(n);
+    body = body.subspan(n);
+  }
+  assert(body.empty() || closed_ || end_ != End::open);
+  bytes_in_ += body.size();
 }
 
 std::size_t Pipe::write(std::span<const std::byte> bytes) {

@@ -104,9 +104,12 @@ class Pipe final : private ReleaseSubscription::Owner {
   /// there is none: call invite() and wait for on_room. Before accept() the doorbell comes first, and a block
   /// is taken only while there are plenty (LocalPool::try_acquire_spare).
   std::span<std::byte> writable();
-  /// The block that writable() is in, for a producer that must outlast a close() while it fills it. REQUIRES:
-  /// writable() was not empty.
-  BlockRef writing() const { return chunks_[write_]; }
+  /// The same over several blocks, as many as the pipe may have now: what is read into them in this order goes to keep().
+  /// Returns how many of `spaces` it set. They keep their blocks, so that the producer may outlast a close() meanwhile.
+  std::size_t spaces(std::span<Space> spaces);
+  /// `body` is next. It stands in the last spaces(), behind what came with it and is no body (a head, the framing of
+  /// chunks), or elsewhere. Calls on_readable. REQUIRES: there is space for it; a producer that does not promise.
+  void keep(std::span<const std::byte> body);
   /// `n` bytes at the front of the last writable() are body. Counts against what is promised. Calls
   /// on_readable. Discards them when the pipe was closed since.
   void commit(std::size_t n);

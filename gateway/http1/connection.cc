@@ -1,8 +1,8 @@
 #include "gateway/http1/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kOutputBytes = 64 * 1024;
 constexpr std::size_t kHeadBytes = 4 * 1024;  // read at once where there is no pipe
 constexpr int kReadsATurn = 8;
+constexpr std::size_t kBlocksARead = 4;
 
 std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -130,44 +131,59 @@ bool Http1Connection::has_pipe() const {
   return incoming_ != nullptr && !incoming_->closed() && !codec_.idle();
 }
 
-// Where the next bytes are to be read. Empty: nowhere, on_room comes.
-std::span<std::byte> Http1Connection::place() {
-  if (!has_pipe()) return worker_.scratch.first(kHeadBytes);
+// Where the next bytes are to be read; how many of `spaces` it set. None: nowhere, on_room comes.
+std::size_t Http1Connection::place(std::span<pool::Space> spaces) {
+  if (!has_pipe()) {
+    spaces[0].bytes = worker_.scratch.first(kHeadBytes);
+    return 1;
+  }
   // A block that another worker released in between comes with invite(), and then no on_room follows.
-  if (incoming_->writable().empty() && incoming_->invite() == 0) return {};
-  const std::span<std::byte> space = incoming_->writable();
-  return is_client() ? space.first(std::min(space.size(), kAhead)) : space;
+  if (incoming_->writable().empty() && incoming_->invite() == 0) return 0;
+  if (!is_client()) return incoming_->spaces(spaces);
+  // What comes behind a request is the next one, and to be held.
+  const std::size_t count = incoming_->spaces(spaces.first(1));
+  spaces[0].bytes = spaces[0].bytes.first(std::min(spaces[0].bytes.size(), kAhead));
+  return count;
 }
 
 // Returns whether there may be more to read now.
 bool Http1Connection::read_some() {
   if (!held_.empty()) return feed_held();
-  const std::span<std::byte> space = place();
-  if (space.empty()) {
+  // Who takes the body may be gone by what the codec tells; its bytes must not be: these keep their blocks.
+  std::array<pool::Space, kBlocksARead> spaces;
+  const std::size_t count = place(spaces);
+  if (count == 0) {
     transport_->want_read(false);
     return false;
   }
-  // Who takes the body may be gone by what the codec tells; its bytes must not be.
-  const pool::BlockRef block = has_pipe() ? incoming_->writing() : pool::BlockRef();
-  const Transport::Result result = transport_->read(space);
-  if (result.bytes == 0 && has_pipe()) incoming_->rest();
-  if (result.bytes > 0 && !take(space.first(result.bytes))) return false;
+  std::size_t offered = 0;
+  for (std::size_t i = 0; i < count; ++i) offered += spaces[i].bytes.size();
+  const Transport::Result result = count == 1 ? transport_->read(spaces[0].bytes)
+                                              : transport_->read_scattered(std::span(spaces).first(count));
+  std::size_t fed = 0;
+  for (std::size_t i = 0; fed < result.bytes; ++i) {
+    const std::span<std::byte> space = spaces[i].bytes;
+    const std::size_t n = std::min(space.size(), result.bytes - fed);
+    fed += n;
+    if (!take(space.first(n), fed < result.bytes)) return false;
+  }
+  if (fed < offered && has_pipe()) incoming_->rest();
   if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
     end_of_input(result.status);
     return false;
   }
-  return result.bytes == space.size() || !held_.empty();
+  return fed == offered || !held_.empty();
 }
 
 bool Http1Connection::feed_held() {
-  const std::span<std::byte> space = place();
-  if (codec_.idle() || space.empty()) {
+  std::array<pool::Space, 1> spaces;
+  if (codec_.idle() || place(spaces) == 0) {
     transport_->want_read(false);
     return false;
   }
   const std::vector<std::byte> bytes = std::exchange(held_, {});
-  const std::size_t size = std::min(space.size(), bytes.size());
-  const bool goes_on = take(std::span(bytes).first(size));
+  const std::size_t size = std::min(spaces[0].bytes.size(), bytes.size());
+  const bool goes_on = take(std::span(bytes).first(size), false);
   if (ended_ || malformed_) return false;
   held_.insert(held_.end(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
   return goes_on;
@@ -177,8 +193,8 @@ void Http1Connection::hold(std::span<const std::byte> bytes) {
   held_.assign(bytes.begin(), bytes.end());
 }
 
-// Returns whether the message goes on.
-bool Http1Connection::take(std::span<const std::byte> bytes) {
+// Returns whether the message goes on. `more`: of it was read, and follows.
+bool Http1Connection::take(std::span<const std::byte> bytes, bool more) {
   if (is_client() && codec_.idle()) {  // the next request, before this one is answered
     hold(bytes);
     transport_->want_read(false);
@@ -194,7 +210,8 @@ bool Http1Connection::take(std::span<const std::byte> bytes) {
   }
   if (is_client()) hold(bytes.subspan(result.consumed));
   if (std::exchange(received_, false)) {
-    owner_.on_received(keep_alive_);
+    // What was read behind a response nobody asked for.
+    owner_.on_received(keep_alive_ && !more);
     return false;
   }
   owner_.on_read();
@@ -215,12 +232,7 @@ void Http1Connection::on_head(h2::HeaderList&& head, bool has_body) {
 }
 
 void Http1Connection::on_body(std::span<const std::byte> bytes) {
-  if (incoming_ == nullptr || incoming_->closed()) return;
-  const std::span<std::byte> space = incoming_->writable();
-  if (space.empty()) return;
-  // The bytes stand in this very space, behind a head or chunk framing that is of no more use; or were held.
-  if (space.data() != bytes.data()) std::memmove(space.data(), bytes.data(), bytes.size());
-  incoming_->commit(bytes.size());
+  if (incoming_ != nullptr) incoming_->keep(bytes);
 }
 
 void Http1Connection::on_complete(bool keep_alive) {

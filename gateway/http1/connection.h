@@ -134,10 +134,10 @@ class Http1Connection final : private TransportEvents,
 
   bool is_client() const { return role_ == CodecRole::requests; }
   bool has_pipe() const;
-  std::span<std::byte> place();
+  std::size_t place(std::span<pool::Space> spaces);
   bool read_some();
   bool feed_held();
-  bool take(std::span<const std::byte> bytes);
+  bool take(std::span<const std::byte> bytes, bool more);
   void discard();
   void end_of_input(Transport::Status status);
   void write_soon();

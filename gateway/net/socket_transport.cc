@@ -38,6 +38,17 @@ void SocketTransport::limit_unsent() {
   set_unsent_limit(fd_.get(), kUnsent);
 }
 
+Transport::Result SocketTransport::read_scattered(std::span<const pool::Space> spaces) {
+  Result all{0, Status::again};
+  for (const pool::Space& space : spaces) {
+    const Result result = read(space.bytes);
+    all.bytes += result.bytes;
+    all.status = all.bytes > 0 ? Status::ok : result.status;
+    if (result.bytes < space.bytes.size()) break;
+  }
+  return all;
+}
+
 void SocketTransport::break_off() {
   write_failed_ = true;
   if (fd_) set_reset_on_close(fd_.get());

@@ -22,6 +22,8 @@ class SocketTransport : public Transport {
   void set_events(TransportEvents* events) override { events_ = events; }
   void want_read(bool wanted) override;
   void limit_unsent() override;
+  /// By read().
+  Result read_scattered(std::span<const pool::Space> spaces) override;
   void break_off() override;
   bool open() const override { return state_ == State::open; }
   const std::string& peer() const override { return peer_; }

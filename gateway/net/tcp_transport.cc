@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -25,6 +26,7 @@ class TcpTransport final : public SocketTransport {
   TcpTransport(EventLoop& loop, const Address& address) : SocketTransport(loop, address) {}
 
   Result read(std::span<std::byte> buffer) override;
+  Result read_scattered(std::span<const pool::Space> spaces) override;
   Result write(pool::Output& output) override;
   void shutdown() override { ::shutdown(fd(), SHUT_WR); }
   std::string_view alpn() const override { return ""; }
@@ -32,6 +34,7 @@ class TcpTransport final : public SocketTransport {
 
  private:
   void handshake() override { opened(); }
+  Result received(ssize_t n);
 };
 
 Transport::Result TcpTransport::read(std::span<std::byte> buffer) {
@@ -41,6 +44,24 @@ Transport::Result TcpTransport::read(std::span<std::byte> buffer) {
   do {
     n = ::recv(fd(), buffer.data(), buffer.size(), 0);
   } while (n < 0 && errno == EINTR);
+  return received(n);
+}
+
+Transport::Result TcpTransport::read_scattered(std::span<const pool::Space> spaces) {
+  if (read_end_ != Status::ok) return {0, read_end_};
+  if (!open()) return {0, Status::again};
+  std::array<iovec, kPieces> vectors;
+  const std::size_t count = std::min(spaces.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) vectors[i] = {spaces[i].bytes.data(), spaces[i].bytes.size()};
+  ssize_t n = 0;
+  do {
+    n = ::readv(fd(), vectors.data(), static_cast<int>(count));
+  } while (n < 0 && errno == EINTR);
+  return received(n);
+}
+
+// What a call of the kernel has said.
+Transport::Result TcpTransport::received(ssize_t n) {
   if (n > 0) return {static_cast<std::size_t>(n), Status::ok};
   if (n < 0 && errno == EAGAIN) return {0, Status::again};
   if (n < 0) return end_reading(Status::failed, error_text(errno));

@@ -46,6 +46,8 @@ class Transport {
   /// Up to buffer.size() bytes; `ok` with at least one. `again` when there are none now. After `closed` or
   /// `failed`, read no more.
   virtual Result read(std::span<std::byte> buffer) = 0;
+  /// The same into several spaces, one after the other, at once.
+  virtual Result read_scattered(std::span<const pool::Space> spaces) = 0;
   /// Writes what it can of `output` and consumes it there. `ok`: all of it; `again`: on_writable will come
   /// (or on_open); `failed`: write no more, but what the peer sent before may still be read. REQUIRES: bytes
   /// that were offered and not consumed stay at the front of `output`.

@@ -315,12 +315,12 @@ TEST_F(PipeTest, CloseDiscardsWhatIsStoredAndWhatStillComes) {
 TEST_F(PipeTest, BytesThatWereOnTheirWayIntoABlockWhenThePipeClosedAreDiscarded) {
   Pipe pipe(local, group, kNoDoorbell);
   pipe.accept();
-  std::span<std::byte> space = pipe.writable();
   {
-    const BlockRef writing = pipe.writing();
+    Space space;
+    ASSERT_EQ(pipe.spaces({&space, 1}), 1U);
     pipe.close();
-    std::memcpy(space.data(), "late", 4);
-    pipe.commit(4);
+    std::memcpy(space.bytes.data(), "late", 4);
+    pipe.keep(space.bytes.first(4));
   }
   EXPECT_EQ(pipe.readable(), 0U);
   EXPECT_EQ(pipe.bytes_in(), 4U);

@@ -115,8 +115,10 @@ class End : public TransportEvents {
   void on_readable() override {
     ++readables;
     if (!reads) return;
-    std::vector<std::byte> buffer(read_size);
-    const auto result = transport->read(buffer);
+    std::vector<std::byte> buffer(read_size * spaces);
+    std::vector<pool::Space> places(spaces);
+    for (std::size_t i = 0; i < spaces; ++i) places[i].bytes = std::span(buffer).subspan(i * read_size, read_size);
+    const auto result = spaces == 1 ? transport->read(buffer) : transport->read_scattered(places);
     received.append(reinterpret_cast<const char*>(buffer.data()), result.bytes);
     if (result.status == Transport::Status::closed || result.status == Transport::Status::failed)
       end = result.status;
@@ -134,6 +136,7 @@ class End : public TransportEvents {
   std::string received;
   std::string failure;
   std::size_t read_size = 5'000;
+  std::size_t spaces = 1;  // of read_size each, read into at once
   bool reads = true;
   int opened = 0;
   int readables = 0;

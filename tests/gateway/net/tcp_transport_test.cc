@@ -73,6 +73,19 @@ TEST_F(TcpTransportTest, ReadableComesAgainWhileBytesRemain) {
   EXPECT_GE(b->readables, 100);
 }
 
+TEST_F(TcpTransportTest, OneReadFillsSeveralSpacesInOrder) {
+  auto [a, b] = pair();
+  b->spaces = 3;
+  b->read_size = 300;
+  a->output.append(bytes_of(noise(2000)));
+  ASSERT_TRUE(run_until(loop, [&] { return b->received.size() == 2000; }));
+  EXPECT_EQ(b->received, noise(2000));
+  EXPECT_EQ(b->readables, 3);
+  a.reset();
+  ASSERT_TRUE(run_until(loop, [&] { return b->end != Status::ok; }));
+  EXPECT_EQ(b->end, Status::closed);
+}
+
 TEST_F(TcpTransportTest, ReadsOnlyWhenWanted) {
   auto [a, b] = pair();
   b->transport->want_read(false);

@@ -194,6 +194,7 @@ TEST_F(TlsTransportTest, TellsOfAPeerThatLeavesDuringTheHandshake) {
 
 TEST_F(TlsTransportTest, BlocksAndControlBytesArriveInOrderThroughSmallBuffers) {
   Pair pair = connect(socket_pair(4096));
+  pair.server->spaces = 3;  // and so many are read into at once
   const std::string to_server = queue_frames(pair.client->output, noise(1 << 20, 1));
   const std::string to_client = queue_frames(pair.server->output, noise(1 << 20, 2));
   ASSERT_TRUE(run_until(loop, [&] {
