@@ -240,7 +240,8 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   begin_call();
   socket_.read_ahead = buffer.size() >= 2 * kRecord;
   bool has_more = true;  // the socket may have
-  const auto may_ask = [&] { return socket_.read_ahead && has_more && buffer.size() - total > kRecord; };
+  // Nor is it asked for less than a record, of which it would take many calls to have one whole.
+  const auto may_ask = [&] { return socket_.read_ahead && has_more && buffer.size() - total >= 2 * kRecord; };
   while (total < buffer.size() && error == SSL_ERROR_NONE) {
     if (may_ask() && socket_.received.empty()) has_more = read_ahead(buffer.size() - total - kRecord);
     std::size_t n = 0;
