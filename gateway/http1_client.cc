@@ -19,10 +19,11 @@ constexpr Duration kLinger = std::chrono::seconds(1);
 
 }  // namespace
 
-Http1Client::Request::Request(Http1Client& client, h2::HeaderList head, bool has_body, RequestOrigin origin)
-    : ClientExchange(client.parts_.worker, client.parts_.exchange, client.turns_, std::move(head), has_body,
-                     std::move(origin)),
-      client_(client) {}
+Http1Client::Request::Request(Http1Client& client, Asked&& asked, RequestOrigin origin)
+    : ClientExchange(client.parts_.worker, client.parts_.exchange, client.turns_, std::move(asked.head),
+                     asked.has_body || !asked.websocket_key.empty(), std::move(origin)),
+      client_(client),
+      websocket_key_(asked.websocket_key) {}
 
 Http1Client::Http1Client(const ListenerParts& parts, std::unique_ptr<Transport> transport,
                          ClientConnection::Owner& owner)
@@ -42,13 +43,12 @@ void Http1Client::begin(std::span<const std::byte> first) {
 
 void Http1Client::wait_for_request() {
   state_ = State::waiting;
-  whole_ = false;
   idle_deadline_.set(parts_.timeouts.connection_idle);
   connection_.expect();
 }
 
 void Http1Client::drain() {
-  draining_ = true;
+  next_is_last_ = true;
   keep_alive_ = false;
   if (state_ == State::waiting && !connection_.codec().started() && !connection_.holds_bytes()) end("");
 }
@@ -74,19 +74,16 @@ bool Http1Client::admits_section(std::size_t bytes) {
 }
 
 void Http1Client::on_head(h2::HeaderList&& head, bool has_body) {
-  http_1_1_ = connection_.codec().http_1_1();
-  keep_alive_ = connection_.codec().keep_alive() && !draining_;
-  h2::HeaderList request = client_request(head, parts_.local);
-  std::optional<Error> refusal = refusal_of(request);
-  websocket_key_.clear();
-  if (!refusal && wants_tunnel(head, has_body, refusal)) {
-    request = websocket_connect(request);
-  } else if (!refusal && !has_body && wants_upgrade(head, refusal)) {
-    upgrade_->request = std::move(request);
-    return;
-  }
+  keep_alive_ = connection_.codec().keep_alive();
+  Asked asked{.head = client_request(head, parts_.local),
+              .has_body = has_body,
+              .http_1_1 = connection_.codec().http_1_1()};
+  std::optional<Error> refusal = refusal_of(asked.head);
+  if (!refusal) refusal = take_websocket(head, asked);
+  if (!refusal) refusal = take_h2c(head, asked);
+  if (upgrade_) return;
   if (refusal) keep_alive_ = false;
-  serve(std::move(request), has_body, refusal ? &*refusal : nullptr);
+  serve(std::move(asked), refusal ? &*refusal : nullptr);
 }
 
 std::optional<Error> Http1Client::refusal_of(const h2::HeaderList& request) const {
@@ -101,42 +98,50 @@ std::optional<Error> Http1Client::refusal_of(const h2::HeaderList& request) cons
   return Error{.source = ErrorSource::gateway, .status = 503, .reason = "no memory for the request"};
 }
 
-// The request is to become an HTTP/2 stream as soon as it is whole.
-bool Http1Client::wants_upgrade(const h2::HeaderList& head, std::optional<Error>& refusal) {
-  if (connection_.transport().secure() || !parts_.protocols.h2 || !http_1_1_ || draining_ || retired_) {
-    return false;
+// Where a WebSocket is asked for, the request becomes one for a tunnel.
+std::optional<Error> Http1Client::take_websocket(const h2::HeaderList& head, Asked& asked) {
+  const WebSocketUpgrade websocket = read_websocket_upgrade(head, asked.http_1_1, asked.has_body);
+  if (websocket.kind == WebSocketUpgrade::Kind::broken) {
+    return Error{
+        .source = ErrorSource::client, .status = websocket.status, .reason = std::string(websocket.reason)};
   }
-  H2cUpgrade asked = read_h2c_upgrade(head);
-  if (asked.kind == H2cUpgrade::Kind::broken) {
-    refusal = Error{.source = ErrorSource::client, .status = 400, .reason = "malformed HTTP2-Settings"};
+  if (websocket.kind == WebSocketUpgrade::Kind::asked) {
+    asked.head = websocket_connect(asked.head);
+    asked.websocket_key = websocket.key;
   }
-  if (asked.kind != H2cUpgrade::Kind::asked) return false;
-  upgrade_.emplace();
-  upgrade_->settings = std::move(asked.settings);
-  return true;
+  return std::nullopt;
 }
 
-bool Http1Client::wants_tunnel(const h2::HeaderList& head, bool has_body, std::optional<Error>& refusal) {
-  const WebSocketUpgrade asked = read_websocket_upgrade(head, http_1_1_, has_body);
-  if (asked.kind == WebSocketUpgrade::Kind::broken) {
-    refusal = Error{.source = ErrorSource::client, .status = asked.status, .reason = std::string(asked.reason)};
+// Where HTTP/2 is asked for, the request becomes a stream of it as soon as it is whole.
+std::optional<Error> Http1Client::take_h2c(const h2::HeaderList& head, Asked& asked) {
+  const bool is_possible =
+      !connection_.transport().secure() && parts_.protocols.h2 && asked.http_1_1 && !next_is_last_;
+  if (!is_possible || asked.has_body || !asked.websocket_key.empty()) return std::nullopt;
+  H2cUpgrade h2c = read_h2c_upgrade(head);
+  if (h2c.kind == H2cUpgrade::Kind::broken) {
+    return Error{.source = ErrorSource::client, .status = 400, .reason = "malformed HTTP2-Settings"};
   }
-  websocket_key_ = asked.key;
-  return asked.kind == WebSocketUpgrade::Kind::asked;
+  if (h2c.kind == H2cUpgrade::Kind::asked) {
+    upgrade_.emplace();
+    upgrade_->settings = std::move(h2c.settings);
+    upgrade_->request = std::move(asked.head);
+  }
+  return std::nullopt;
 }
 
-void Http1Client::serve(h2::HeaderList request, bool has_body, const Error* refusal) {
+void Http1Client::serve(Asked&& asked, const Error* refusal) {
   slow_deadline_.clear();
   idle_deadline_.clear();
   state_ = State::serving;
-  whole_ = !has_body;
   const Transport& transport = connection_.transport();
   if (refusal != nullptr) {
     parts_.worker.log.info("client", "{}: request refused: {}", transport.peer(), refusal->reason);
   }
-  request_ = std::make_unique<Request>(*this, std::move(request), has_body || !websocket_key_.empty(),
-                                       RequestOrigin{transport.peer(), parts_.local, transport.secure(),
-                                                     ++requests_, http_1_1_ ? "1.1" : "1.0", transport.peer_port()});
+  const bool has_body = asked.has_body;
+  request_ = std::make_unique<Request>(
+      *this, std::move(asked),
+      RequestOrigin{transport.peer(), parts_.local, transport.secure(), ++requests_,
+                    asked.http_1_1 ? "1.1" : "1.0", transport.peer_port()});
   if (has_body) connection_.receive(&request_->exchange().request_body());
   owner_.on_request_begun();
   request_->start(refusal);
@@ -148,44 +153,46 @@ void Http1Client::on_trailers(h2::HeaderList&& trailers) {
 
 void Http1Client::on_received(bool) {
   slow_deadline_.clear();
-  whole_ = true;
   if (upgrade_) return upgrade();
-  // A request that asks for a tunnel is whole, and what goes through the tunnel is to come.
-  const bool awaits_tunnel = !websocket_key_.empty() && state_ != State::tunnel;
-  if (request_ == nullptr || awaits_tunnel) return;
+  if (request_ == nullptr || request_->awaits_tunnel()) return;
   request_->exchange().request_body().finish();
-  if (state_ == State::tunnel) look_whether_tunnel_ended();
+  end_tunnel_if_over();
 }
 
 // What cannot be understood is answered and not read on: nobody knows where the next request would begin.
 void Http1Client::on_broken(int status, std::string_view reason) {
-  const bool owes = state_ == State::serving || (state_ == State::flushing && !connection_.output().empty());
-  if (status == 0 && !owes) return end(reason);
+  const bool is_malformed = status != 0;
   keep_alive_ = false;
-  if (status == 0 && state_ == State::serving)
-    return end(reason.empty() ? "client closed the connection" : reason);
-  if (state_ == State::waiting) return refuse(status, reason);
-  if (state_ != State::serving) return;  // on_written ends it
-  request_->exchange().fail({.source = ErrorSource::client,
-                             .status = status,
-                             .reason = std::string(reason),
-                             .retry_safe = false,
-                             .code = h2::ErrorCode::protocol_error});
+  switch (state_) {
+    case State::waiting:
+      return is_malformed ? refuse(status, reason) : end(reason);
+    case State::serving:
+      if (!is_malformed) return end(reason.empty() ? "client closed the connection" : reason);
+      return request_->exchange().fail({.source = ErrorSource::client,
+                                        .status = status,
+                                        .reason = std::string(reason),
+                                        .retry_safe = false,
+                                        .code = h2::ErrorCode::protocol_error});
+    case State::flushing:  // the rest of the response is owed, then on_written ends it
+      if (!is_malformed && connection_.output().empty()) end(reason);
+      return;
+    case State::closing:
+      if (!is_malformed) end(reason);
+      return;
+  }
 }
 
-/// Answers a head that is not whole, or not one.
+// Answers a head that is not whole, or not one.
 void Http1Client::refuse(int status, std::string_view reason) {
   const Error error{.source = ErrorSource::client, .status = status, .reason = std::string(reason)};
   keep_alive_ = false;
-  http_1_1_ = true;
-  serve({}, false, &error);
-  whole_ = false;
+  serve({}, &error);
 }
 
 // ---- The response ----
 
 void Http1Client::send_interim(const h2::HeaderList& head) {
-  if (!http_1_1_ || state_ != State::serving || connection_.ended()) return;  // RFC 9110 §15.2
+  if (!request_->http_1_1()) return;  // RFC 9110 §15.2
   std::string text;
   if (write_response_head(head, false, {}, text).error.empty()) connection_.send(text);
 }
@@ -194,53 +201,29 @@ void Http1Client::send_response() {
   Exchange& exchange = request_->exchange();
   if (exchange.tunnel_open()) return open_tunnel();
   // The rest of a request that nobody takes will not be waited for.
-  if (!whole_ && exchange.request_body().closed()) keep_alive_ = false;
+  if (!request_->is_whole() && exchange.request_body().closed()) keep_alive_ = false;
   std::string text;
-  const WrittenHead head =
-      write_response_head(exchange.response(), exchange.response_has_body(),
-                          {exchange.request().get(":method"), http_1_1_, keep_alive_ && !draining_ && !retired_}, text);
+  const ResponseTo to{exchange.request().get(":method"), request_->http_1_1(), keep_alive_ && !next_is_last_};
+  const WrittenHead head = write_response_head(exchange.response(), exchange.response_has_body(), to, text);
   if (!head.error.empty()) return end(head.error);
   keep_alive_ = head.keep_alive;
   connection_.send(text, head, exchange.response_has_body() ? &exchange.response_body() : nullptr);
 }
 
-void Http1Client::open_tunnel() {
-  Exchange& exchange = request_->exchange();
-  std::string text;
-  const WrittenHead head =
-      write_response_head(websocket_accepted(exchange.response(), websocket_key_), true, {}, text);
-  if (!head.error.empty()) return end(head.error);
-  state_ = State::tunnel;
-  keep_alive_ = whole_ = false;
-  connection_.send(text, head, &exchange.response_body());
-  connection_.begin_tunnel(exchange.request_body());
-}
-
-// Over are both directions, and the backend has all that came. Where it wants no more, the client is not waited for.
-void Http1Client::look_whether_tunnel_ended() {
-  if (state_ != State::tunnel) return;
-  const bool response_left = connection_.sent() && connection_.output().empty();
-  Exchange& exchange = request_->exchange();
-  if (!response_left || !exchange.tunnel_over() || !(whole_ || exchange.request_body().closed())) return;
-  connection_.release();
-  end_request("");
-  whole_ ? end("") : close();
-}
-
 void Http1Client::on_sent() {
-  if (state_ == State::tunnel) return connection_.end_sending();  // on_written is next
+  // In a tunnel the client is told that no more comes, and may go on.
+  if (request_->exchange().tunnel_open()) return connection_.end_sending();
+  if (!request_->is_whole()) keep_alive_ = false;
   connection_.release();
   end_request("");
-  if (!whole_ || draining_) keep_alive_ = false;
   state_ = State::flushing;
   idle_deadline_.set(parts_.timeouts.connection_idle);
 }
 
 void Http1Client::on_written() {
-  if (state_ == State::tunnel) return look_whether_tunnel_ended();
+  if (state_ == State::serving) return end_tunnel_if_over();
   if (state_ != State::flushing) return;
-  if (keep_alive_) return wait_for_request();
-  close();
+  keep_alive_ ? wait_for_request() : close();
 }
 
 void Http1Client::end_request(std::string_view reason) {
@@ -248,6 +231,31 @@ void Http1Client::end_request(std::string_view reason) {
   std::unique_ptr<Request> request = std::move(request_);
   request->end(reason);
   parts_.worker.turn_end.bury(std::move(request));
+}
+
+// ---- The tunnel ----
+
+void Http1Client::open_tunnel() {
+  Exchange& exchange = request_->exchange();
+  std::string text;
+  const WrittenHead head =
+      write_response_head(websocket_accepted(exchange.response(), request_->websocket_key()), true, {}, text);
+  if (!head.error.empty()) return end(head.error);
+  keep_alive_ = false;
+  connection_.send(text, head, &exchange.response_body());
+  connection_.begin_tunnel(exchange.request_body());
+}
+
+// It is over when the backend is done (told by on_tunnel_over), its last byte has left for the client (on_written), and the client
+// has ended too (on_received), or nobody takes what it sends.
+void Http1Client::end_tunnel_if_over() {
+  const Exchange& exchange = request_->exchange();
+  const bool has_left = connection_.sent() && connection_.output().empty();
+  const bool client_ended = request_->is_whole();
+  if (!exchange.tunnel_over() || !has_left || !(client_ended || exchange.request_body().closed())) return;
+  connection_.release();
+  end_request("");
+  client_ended ? end("") : close();
 }
 
 // ---- The end ----
@@ -284,7 +292,8 @@ void Http1Client::on_idle() {
 void Http1Client::end(std::string_view reason) {
   if (connection_.ended()) return;
   const std::string why(reason);
-  state_ == State::tunnel && request_ != nullptr ? connection_.break_off() : connection_.end();
+  const bool in_tunnel = request_ != nullptr && request_->exchange().tunnel_open();
+  in_tunnel ? connection_.break_off() : connection_.end();
   slow_deadline_.clear();
   idle_deadline_.clear();
   if (!why.empty()) {

@@ -115,7 +115,7 @@ void Http1Upstream::on_sent() {
 }
 
 void Http1Upstream::on_written() {
-  if (tunnel_ && exchange_ != nullptr) complete_tunnel();
+  if (tunnel_ && exchange_ != nullptr) end_tunnel_if_over();
 }
 
 void Http1Upstream::on_unsendable(std::string_view reason) {
@@ -138,7 +138,7 @@ void Http1Upstream::on_write_failed() {
   write_failed_ = true;
   if (exchange_ == nullptr) return;
   exchange_->request_body().close();
-  if (tunnel_) complete_tunnel();
+  if (tunnel_) end_tunnel_if_over();
 }
 
 // ---- The response ----
@@ -179,7 +179,7 @@ void Http1Upstream::on_received(bool keep_alive) {
   response_done_ = true;
   keep_alive_ = keep_alive;
   exchange_->response_body().finish();
-  tunnel_ ? complete_tunnel() : complete();
+  tunnel_ ? end_tunnel_if_over() : complete();
 }
 
 void Http1Upstream::on_broken(int status, std::string_view reason) {
@@ -210,7 +210,7 @@ void Http1Upstream::complete() {
 }
 
 // Both directions have ended, and all of the client's bytes have left. The connection ends in order.
-void Http1Upstream::complete_tunnel() {
+void Http1Upstream::end_tunnel_if_over() {
   const bool request_left = connection_.sent() && connection_.output().empty();
   if (!response_done_ || !(request_left || write_failed_)) return;
   Exchange& exchange = *exchange_;

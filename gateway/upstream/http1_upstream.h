@@ -78,7 +78,7 @@ class Http1Upstream final : private Http1Connection::Owner {
   h2::HeaderList request_of(const Exchange& exchange);
   void open_tunnel(h2::HeaderList&& head);
   void complete();
-  void complete_tunnel();
+  void end_tunnel_if_over();
   void detach();
   void fail(std::string_view reason, bool retry_safe);
   void fail(const Error& error);
