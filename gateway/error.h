@@ -29,6 +29,9 @@ struct Error {
   h2::ErrorCode code = h2::ErrorCode::internal_error;  // for a client that has the response head
 };
 
+/// No connection to `endpoint` could be opened.
+Error connect_failed(std::string_view endpoint, std::string_view why);
+Error connect_took_too_long(std::string_view endpoint);
 /// A header section of the response of `backend` that is not taken for want of memory.
 Error no_memory_for_response(std::string_view backend);
 

@@ -10,6 +10,35 @@ constexpr Duration kDialAgain = std::chrono::milliseconds(50);
 
 }  // namespace
 
+Endpoint::~Endpoint() { worker_.stats.upstream_connections_open.sub(connections_); }
+
+void Endpoint::dial(std::size_t open) {
+  if (open >= limits_.max_connections || !may_dial(open)) return;
+  std::string why;
+  std::unique_ptr<Transport> transport = dialer_.dial(why);
+  if (transport == nullptr) {
+    on_connect_failed(why);
+    return fail_waiting({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
+  }
+  worker_.stats.upstream_connections_opened.add();
+  worker_.stats.upstream_connections_open.add();
+  ++connections_;
+  add_connection(std::move(transport));
+}
+
+void Endpoint::on_connection_end(const Error* open_failure) {
+  worker_.stats.upstream_connections_open.sub();
+  --connections_;
+  if (open_failure != nullptr) {
+    worker_.stats.upstream_connections_failed.add();
+    worker_.log.warning("upstream", "{}", open_failure->reason);
+    dialer_.on_failure();
+    on_connect_failed(open_failure->reason);
+    fail_waiting(*open_failure);
+  }
+  dial_if_needed();
+}
+
 bool Endpoint::may_dial(std::size_t open) {
   if (open == 0 || worker_.admission.admits_backend_connection()) return true;
   worker_.stats.upstream_waits.add();

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "gateway/backend.h"
+#include "gateway/error.h"
 #include "gateway/keep_alive_limits.h"
 #include "gateway/net/proxy_header.h"
 #include "gateway/stats.h"
@@ -27,17 +29,18 @@ struct EndpointLimits {
   KeepAliveLimits keep_alive = {};
 };
 
-/// One backend server as one worker sees it: its connections, and the exchanges that wait for one.
-/// Confined to its worker's thread; outlives its backends.
+/// One backend server as one worker sees it: its connections, and the exchanges that wait for one. Whatever it speaks, here is
+/// how a connection comes to be dialed, and what it means when one cannot be opened or has ended; which exchange has which
+/// connection is the subclass's to say. Confined to its worker's thread; outlives its backends.
 class Endpoint {
  public:
   /// `health`: shared with the other workers.
   Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health)
       : worker_(worker), limits_(limits), dialer_(std::move(dialer)), health_(health),
-        dial_again_(worker.loop, [this] { on_may_dial(); }) {}
+        dial_again_(worker.loop, [this] { dial_if_needed(); }) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
-  virtual ~Endpoint() = default;
+  virtual ~Endpoint();
 
   virtual std::unique_ptr<Backend> make_backend() = 0;
   const std::string& name() const { return dialer_.name(); }
@@ -48,22 +51,33 @@ class Endpoint {
 
  protected:
   friend class Active;
-  /// Whether there is memory for another connection beside `open` ones. The first one may always be opened, so that who waits for it
-  /// gets on. If not, on_may_dial() is called soon, to ask again.
-  bool may_dial(std::size_t open);
-  virtual void on_may_dial() = 0;
-  /// No connection could be opened: counts, tells the log when that takes the endpoint out.
-  void on_connect_failed(std::string_view why);
+  /// Calls dial() if more exchanges wait than the connections that are on their way will serve.
+  virtual void dial_if_needed() = 0;
+  /// Opens a connection beside the `open` ones that count, if limits and memory allow it: add_connection() has it, or fail_waiting()
+  /// why there is none. Where memory is short, dial_if_needed() is called soon.
+  void dial(std::size_t open);
+  virtual void add_connection(std::unique_ptr<Transport> transport) = 0;
+  /// Fails those who would have had the connection that could not be opened.
+  virtual void fail_waiting(const Error& error) = 0;
   /// A connection is open, or has carried an exchange to its end.
   void on_connected();
+  /// A connection is over; the subclass has it no more. `open_failure` says why it was never of use, null if it was. Others are
+  /// dialed for who waited for it.
+  void on_connection_end(const Error* open_failure);
+  /// Whether there is memory for another connection beside `open` ones. The first one may always be opened, so that who waits for it
+  /// gets on.
+  bool may_dial(std::size_t open);
+  /// No connection could be opened: counts, tells the log when that takes the endpoint out.
+  void on_connect_failed(std::string_view why);
 
   const WorkerParts& worker_;
   const EndpointLimits limits_;
-  Dialer dialer_;
-  EndpointHealth& health_;
 
  private:
+  Dialer dialer_;
+  EndpointHealth& health_;
   std::size_t active_ = 0;
+  std::int64_t connections_ = 0;
   Deadline dial_again_;
 };
 

@@ -6,8 +6,6 @@
 #include <vector>
 
 #include "gateway/forwarding.h"
-#include "gateway/log.h"
-#include "gateway/stats.h"
 
 namespace gateway {
 namespace {
@@ -114,10 +112,6 @@ H2Endpoint::H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, 
                        EndpointHealth& health)
     : Endpoint(worker, limits, std::move(dialer), health) {}
 
-H2Endpoint::~H2Endpoint() {
-  worker_.stats.upstream_connections_open.sub(static_cast<std::int64_t>(upstreams_.size()));
-}
-
 std::unique_ptr<Backend> H2Endpoint::make_backend() { return std::make_unique<H2Backend>(*this); }
 
 bool H2Endpoint::send(H2Backend& backend) {
@@ -160,23 +154,17 @@ void H2Endpoint::serve_waiting() {
   dial_if_needed();
 }
 
+// One that only finishes what it has must not keep those out that wait.
 void H2Endpoint::dial_if_needed() {
-  // One that only finishes what it has must not keep those out that wait.
-  if (!is_full() || staying() >= limits_.max_connections) return;
-  if (!may_dial(staying())) return;
-  std::string why;
-  std::unique_ptr<Transport> transport = dialer_.dial(why);
-  if (transport == nullptr) {
-    on_connect_failed(why);
-    return fail_waiting({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
-  }
-  worker_.stats.upstream_connections_opened.add();
-  worker_.stats.upstream_connections_open.add();
-  upstreams_.add(std::make_unique<H2Upstream>(worker_, std::move(transport), limits_, name(),
-                                               static_cast<H2Upstream::Owner&>(*this)));
+  if (is_full()) dial(staying());
 }
 
-// Fails those who would have had a stream on the connection that could not be opened. While others carry, they wait on.
+void H2Endpoint::add_connection(std::unique_ptr<Transport> transport) {
+  upstreams_.add(std::make_unique<H2Upstream>(worker_, std::move(transport), limits_, name(),
+                                              static_cast<H2Upstream::Owner&>(*this)));
+}
+
+// Their share of those who wait. While other connections carry, they wait on.
 void H2Endpoint::fail_waiting(const Error& error) {
   const std::size_t others = unsettled();
   if (staying() > others) return;
@@ -194,16 +182,8 @@ void H2Endpoint::on_upstream_ready() {
 }
 
 void H2Endpoint::on_upstream_end(H2Upstream& upstream, const Error* open_failure) {
-  worker_.stats.upstream_connections_open.sub();
   worker_.turn_end.bury(upstreams_.release(upstream));
-  if (open_failure != nullptr) {
-    worker_.stats.upstream_connections_failed.add();
-    worker_.log.warning("upstream", "{}", open_failure->reason);
-    dialer_.on_failure();
-    on_connect_failed(open_failure->reason);
-    fail_waiting(*open_failure);
-  }
-  dial_if_needed();
+  on_connection_end(open_failure);
 }
 
 }  // namespace gateway

@@ -19,7 +19,6 @@ class H2Backend;
 class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
  public:
   H2Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health);
-  ~H2Endpoint() override;
   std::unique_ptr<Backend> make_backend() override;
 
  private:
@@ -35,9 +34,9 @@ class H2Endpoint final : public Endpoint, private H2Upstream::Owner {
   /// More wait than the connections that are on their way may bear.
   bool is_full() const;
   void serve_waiting();
-  void dial_if_needed();
-  void on_may_dial() override { dial_if_needed(); }
-  void fail_waiting(const Error& error);
+  void dial_if_needed() override;
+  void add_connection(std::unique_ptr<Transport> transport) override;
+  void fail_waiting(const Error& error) override;
   void on_upstream_ready() override;
   void on_upstream_end(H2Upstream& upstream, const Error* open_failure) override;
 

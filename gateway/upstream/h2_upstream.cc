@@ -102,10 +102,8 @@ void H2Upstream::on_connection_end(std::string_view reason) {
     if (!reason.empty()) worker_.log.info("upstream", "{}: connection ended: {}", endpoint_, reason);
     return owner_.on_upstream_end(*this, nullptr);
   }
-  const Error error{.source = connect_expired_ ? ErrorSource::timeout : ErrorSource::endpoint,
-                    .status = connect_expired_ ? 504 : 502,
-                    .reason = fmt::format("connect to {}: {}", endpoint_, end_reason_),
-                    .retry_safe = true};
+  const Error error =
+      connect_expired_ ? connect_took_too_long(endpoint_) : connect_failed(endpoint_, end_reason_);
   owner_.on_upstream_end(*this, &error);
 }
 

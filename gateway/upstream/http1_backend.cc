@@ -3,9 +3,6 @@
 #include <algorithm>
 
 #include "gateway/exchange.h"
-#include "gateway/log.h"
-#include "gateway/stats.h"
-#include "gateway/worker_parts.h"
 
 namespace gateway {
 
@@ -18,8 +15,8 @@ void Http1Backend::start(Exchange& exchange) {
 
 void Http1Backend::give_up() {
   const Exchange* const exchange = std::exchange(exchange_, nullptr);
-  if (connection_ != nullptr) {
-    std::exchange(connection_, nullptr)->abandon();
+  if (upstream_ != nullptr) {
+    std::exchange(upstream_, nullptr)->abandon();
   } else {
     endpoint_.waiting_.remove(&exchange->turns(), *this);
   }
@@ -31,18 +28,14 @@ Http1Endpoint::Http1Endpoint(const WorkerParts& worker, const EndpointLimits& li
                              EndpointHealth& health)
     : Endpoint(worker, limits, std::move(dialer), health) {}
 
-Http1Endpoint::~Http1Endpoint() {
-  worker_.stats.upstream_connections_open.sub(static_cast<std::int64_t>(connections_.size()));
-}
-
 std::unique_ptr<Backend> Http1Endpoint::make_backend() { return std::make_unique<Http1Backend>(*this); }
 
 void Http1Endpoint::serve(Http1Backend& backend) {
   if (!idle_.empty()) {
-    Http1Upstream* connection = idle_.back();
+    Http1Upstream* upstream = idle_.back();
     idle_.pop_back();
-    backend.connection_ = connection;
-    connection->carry(*backend.exchange_, backend);
+    backend.upstream_ = upstream;
+    upstream->carry(*backend.exchange_, backend);
     return;
   }
   waiting_.push(&backend.exchange_->turns(), backend);
@@ -50,50 +43,31 @@ void Http1Endpoint::serve(Http1Backend& backend) {
 }
 
 void Http1Endpoint::dial_if_needed() {
-  if (dialing_ >= waiting_.size() || connections_.size() >= limits_.max_connections) return;
-  if (may_dial(connections_.size())) dial();
+  if (is_full()) dial(upstreams_.size());
 }
 
-void Http1Endpoint::dial() {
-  std::string why;
-  std::unique_ptr<Transport> transport = dialer_.dial(why);
-  if (transport == nullptr) {
-    on_connect_failed(why);
-    return fail_first({.source = ErrorSource::endpoint, .status = 502, .reason = why, .retry_safe = true});
-  }
+void Http1Endpoint::add_connection(std::unique_ptr<Transport> transport) {
   ++dialing_;
-  worker_.stats.upstream_connections_opened.add();
-  worker_.stats.upstream_connections_open.add();
-  connections_.add(std::make_unique<Http1Upstream>(worker_, std::move(transport), limits_, name(),
-                                                     static_cast<Http1Upstream::Owner&>(*this)));
+  upstreams_.add(std::make_unique<Http1Upstream>(worker_, std::move(transport), limits_, name(),
+                                                 static_cast<Http1Upstream::Owner&>(*this)));
 }
 
-void Http1Endpoint::fail_first(const Error& error) {
-  if (waiting_.empty()) return;
-  waiting_.pop().exchange_->fail(error);
+void Http1Endpoint::fail_waiting(const Error& error) {
+  if (!waiting_.empty()) waiting_.pop().exchange_->fail(error);
 }
 
-void Http1Endpoint::on_upstream_idle(Http1Upstream& connection) {
+void Http1Endpoint::on_upstream_idle(Http1Upstream& upstream) {
   on_connected();
-  if (!connection.was_used()) --dialing_;
-  idle_.push_back(&connection);
+  if (!upstream.was_used()) --dialing_;
+  idle_.push_back(&upstream);
   if (!waiting_.empty()) serve(waiting_.pop());
 }
 
-void Http1Endpoint::on_upstream_end(Http1Upstream& connection, const Error* open_failure) {
-  worker_.stats.upstream_connections_open.sub();
-  std::erase(idle_, &connection);
-  worker_.turn_end.bury(connections_.release(connection));
-  if (open_failure != nullptr) {
-    --dialing_;
-    worker_.stats.upstream_connections_failed.add();
-    worker_.log.warning("upstream", "{}", open_failure->reason);
-    dialer_.on_failure();
-    on_connect_failed(open_failure->reason);
-    fail_first(*open_failure);
-  }
-  // Who waited for this connection to come free needs another one.
-  dial_if_needed();
+void Http1Endpoint::on_upstream_end(Http1Upstream& upstream, const Error* open_failure) {
+  if (open_failure != nullptr) --dialing_;
+  std::erase(idle_, &upstream);
+  worker_.turn_end.bury(upstreams_.release(upstream));
+  on_connection_end(open_failure);
 }
 
 }  // namespace gateway

@@ -18,7 +18,6 @@ class Http1Backend;
 class Http1Endpoint final : public Endpoint, private Http1Upstream::Owner {
  public:
   Http1Endpoint(const WorkerParts& worker, const EndpointLimits& limits, Dialer dialer, EndpointHealth& health);
-  ~Http1Endpoint() override;
   std::unique_ptr<Backend> make_backend() override;
 
  private:
@@ -26,17 +25,16 @@ class Http1Endpoint final : public Endpoint, private Http1Upstream::Owner {
   void serve(Http1Backend& backend);
   /// More wait than connections are on their way.
   bool is_full() const { return waiting_.size() > dialing_; }
-  void dial_if_needed();
-  void dial();
-  void on_may_dial() override { dial_if_needed(); }
-  void fail_first(const Error& error);
-  void on_upstream_idle(Http1Upstream& connection) override;
-  void on_upstream_end(Http1Upstream& connection, const Error* open_failure) override;
+  void dial_if_needed() override;
+  void add_connection(std::unique_ptr<Transport> transport) override;
+  void fail_waiting(const Error& error) override;
+  void on_upstream_idle(Http1Upstream& upstream) override;
+  void on_upstream_end(Http1Upstream& upstream, const Error* open_failure) override;
 
-  pool::OwnedSet<Http1Upstream> connections_;
+  pool::OwnedSet<Http1Upstream> upstreams_;
   std::vector<Http1Upstream*> idle_;
   FairQueue<Http1Backend> waiting_;
-  std::size_t dialing_ = 0;
+  std::size_t dialing_ = 0;  // of upstreams_, one for each of those who wait
 };
 
 /// An exchange on an HTTP/1.1 connection of its endpoint, or waiting for one.
@@ -46,16 +44,16 @@ class Http1Backend final : public Backend, public Http1Upstream::User {
   void start(Exchange& exchange) override;
   void give_up() override;
   std::string_view name() const override { return endpoint_.name(); }
-  bool others_wait() const override { return connection_ != nullptr && endpoint_.is_full(); }
+  bool others_wait() const override { return upstream_ != nullptr && endpoint_.is_full(); }
 
  private:
   friend class Http1Endpoint;
-  void on_connection_done() override { connection_ = nullptr; }
+  void on_connection_done() override { upstream_ = nullptr; }
 
   Http1Endpoint& endpoint_;
   const Active active_;
   Exchange* exchange_ = nullptr;
-  Http1Upstream* connection_ = nullptr;
+  Http1Upstream* upstream_ = nullptr;
 };
 
 }  // namespace gateway

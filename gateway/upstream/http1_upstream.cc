@@ -86,20 +86,14 @@ void Http1Upstream::on_connection_open() {
 }
 
 void Http1Upstream::on_connection_failed(std::string_view reason) {
-  const Error error{.source = ErrorSource::endpoint,
-                    .status = 502,
-                    .reason = fmt::format("connect to {}: {}", endpoint_, reason),
-                    .retry_safe = true};
+  const Error error = connect_failed(endpoint_, reason);
   end(&error);
 }
 
 void Http1Upstream::on_deadline() {
   if (is_open_) return end(nullptr);
   worker_.stats.count_timeout(Timeout::connect);
-  const Error error{.source = ErrorSource::timeout,
-                    .status = 504,
-                    .reason = fmt::format("connect to {}: took too long", endpoint_),
-                    .retry_safe = true};
+  const Error error = connect_took_too_long(endpoint_);
   end(&error);
 }
 

@@ -53,14 +53,19 @@ class FakeEndpoint final : public Endpoint {
       : Endpoint(house.parts, EndpointLimits(), Dialer(house.loop, house.resolver, {host, 1}, {}, nullptr),
                  health) {}
   std::unique_ptr<Backend> make_backend() override;
-  void on_may_dial() override { ++may_dials; }
+  void dial_if_needed() override { ++asked_to_dial; }
+  void add_connection(std::unique_ptr<Transport>) override {}
+  void fail_waiting(const Error& error) override { failure = error.reason; }
+  using Endpoint::dial;
   using Endpoint::may_dial;
   using Endpoint::on_connect_failed;
   using Endpoint::on_connected;
+  using Endpoint::on_connection_end;
 
   Exchange* exchange = nullptr;  // of the backend that was made last, until it is given up
   int made = 0;
-  int may_dials = 0;  // how often it was told to ask again
+  int asked_to_dial = 0;
+  std::string failure;  // of those who waited last
 };
 
 class FakeBackend final : public Backend {
