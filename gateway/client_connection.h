@@ -35,6 +35,11 @@ struct ListenerParts {
   bool is_admin = false;
   ClientProtocols protocols{};
   KeepAliveLimits keep_alive = {};
+
+  /// Whether there is memory for a request on a connection whose requests hold `bytes` with it. If not, that is counted.
+  bool admits_request(std::size_t bytes) const;
+  /// The same for a header section of so many bytes, beside the `held` ones.
+  bool admits_section(std::size_t held, std::size_t bytes) const;
 };
 
 /// A client's connection once it is known what it speaks: H2Client or Http1Client. Owned by its Client.

@@ -1,7 +1,5 @@
 #include "gateway/h2_client.h"
 
-#include <fmt/core.h>
-
 #include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/log.h"
@@ -108,20 +106,6 @@ void H2Client::on_connection_end(std::string_view reason) {
 }
 
 // ---- From the session ----
-
-bool H2Client::admits_request(std::size_t header_bytes) {
-  const Admission& admission = parts_.worker.admission;
-  if (parts_.is_admin ? admission.admits_admin() : admission.admits_stream(held_ + header_bytes)) return true;
-  parts_.worker.stats.streams_refused.add();
-  return false;
-}
-
-bool H2Client::admits_section(std::size_t bytes) {
-  const Admission& admission = parts_.worker.admission;
-  if (parts_.is_admin ? admission.admits_admin() : admission.admits_section(held_, bytes)) return true;
-  parts_.worker.stats.sections_refused.add();
-  return false;
-}
 
 void H2Client::on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) {
   const Transport& transport = connection_.transport();

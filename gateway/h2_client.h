@@ -36,7 +36,7 @@ class H2Client final : public ClientConnection,
   const pool::Output& output() const override { return connection_.output(); }
 
  private:
-  bool admits_request(std::size_t header_bytes) override;
+  bool admits_request(std::size_t header_bytes) override { return parts_.admits_request(held_ + header_bytes); }
   void on_request(h2::Stream& stream, h2::HeaderList&& headers, bool end_stream, bool oversized) override;
   void on_goaway(const h2::GoAway& goaway) override;
   void on_settings() override {}
@@ -45,7 +45,7 @@ class H2Client final : public ClientConnection,
   void on_connection_fed() override;
   void on_connection_end(std::string_view reason) override;
   void on_stream_over(ClientStream& stream) override;
-  bool admits_section(std::size_t bytes) override;
+  bool admits_section(std::size_t bytes) override { return parts_.admits_section(held_, bytes); }
   void on_idle();
   void on_slow();
   void arm_idle();

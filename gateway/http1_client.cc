@@ -1,11 +1,8 @@
 #include "gateway/http1_client.h"
 
-#include <fmt/core.h>
-
 #include <string>
 #include <utility>
 
-#include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/http1/h2c_upgrade.h"
 #include "gateway/http1/websocket_handshake.h"
@@ -59,18 +56,7 @@ void Http1Client::on_read() {
   if (state_ != State::waiting || !connection_.codec().in_head()) return;
   idle_deadline_.clear();
   if (!slow_deadline_.armed()) slow_deadline_.set(parts_.timeouts.request_header);
-  const Admission& admission = parts_.worker.admission;
-  if (parts_.is_admin ? admission.admits_admin() : admission.admits_stream(connection_.codec().head_bytes()))
-    return;
-  parts_.worker.stats.streams_refused.add();
-  refuse(503, "no memory for the request");
-}
-
-bool Http1Client::admits_section(std::size_t bytes) {
-  const Admission& admission = parts_.worker.admission;
-  if (parts_.is_admin ? admission.admits_admin() : admission.admits_section(0, bytes)) return true;
-  parts_.worker.stats.sections_refused.add();
-  return false;
+  if (!parts_.admits_request(connection_.codec().head_bytes())) refuse(503, "no memory for the request");
 }
 
 void Http1Client::on_head(h2::HeaderList&& head, bool has_body) {
@@ -91,10 +77,7 @@ std::optional<Error> Http1Client::refusal_of(const h2::HeaderList& request) cons
     return Error{.source = ErrorSource::client, .status = 505, .reason = "this port speaks HTTP/2 only"};
   }
   if (auto wrong = check_request(request)) return wrong;
-  const Admission& admission = parts_.worker.admission;
-  if (parts_.is_admin ? admission.admits_admin() : admission.admits_stream(request.bytes()))
-    return std::nullopt;
-  parts_.worker.stats.streams_refused.add();
+  if (parts_.admits_request(request.bytes())) return std::nullopt;
   return Error{.source = ErrorSource::gateway, .status = 503, .reason = "no memory for the request"};
 }
 

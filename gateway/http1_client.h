@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "gateway/client_connection.h"
 #include "gateway/client_exchange.h"
@@ -93,7 +92,7 @@ class Http1Client final : public ClientConnection, private Http1Connection::Owne
 
   void on_connection_open() override {}
   void on_connection_failed(std::string_view) override {}
-  bool admits_section(std::size_t bytes) override;
+  bool admits_section(std::size_t bytes) override { return parts_.admits_section(0, bytes); }
   void on_head(h2::HeaderList&& head, bool has_body) override;
   void on_interim(h2::HeaderList&&) override {}
   void on_trailers(h2::HeaderList&& trailers) override;

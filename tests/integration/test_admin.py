@@ -2,12 +2,11 @@
 
 import json
 import re
-import signal
 
 import pytest
 
 from support.gateway import cluster
-from support.h2_client import H2Client, connect, connect_tls
+from support.h2_client import H2Client, connect, connect_tls, drain_under
 
 DEMO = {"name": "app", "protocol": "demo"}
 
@@ -52,11 +51,7 @@ def test_pages_larger_than_a_block_come_through_hardly_a_block(gateway, blocks):
 
 def test_ready_turns_to_503_while_it_drains(gateway, certificates):
     with gateway(DEMO) as house:
-        client = H2Client(connect_tls(house.https, certificates))
-        stream = client.get("/delay/2000")
-        client.fetch("/")
-        house.signal(signal.SIGTERM)
-        client.receive_until(lambda: client.goaways)
+        client, stream = drain_under(house, certificates, "/delay/2000")
         assert house.ask_admin("/readyz").status == 503
         assert house.ask_admin("/healthz").status == 200
         assert client.wait(stream)[0].status == 200

@@ -8,7 +8,7 @@ import pytest
 
 from support.environment import PATIENCE, SANITIZED, wait_until
 from support.gateway import cluster
-from support.h2_client import H2Client, connect_tls
+from support.h2_client import H2Client, connect_tls, drain_under
 from support.h2_peer import NO_LIMIT, Closed
 from support.process import accepts
 
@@ -63,11 +63,7 @@ def test_every_accepted_request_is_answered(gateway, certificates, nginx, number
 
 def test_the_going_away_has_two_steps(gateway, certificates):
     with gateway(DEMO) as house:
-        client = H2Client(connect_tls(house.https, certificates))
-        stream = client.get("/delay/500")
-        client.fetch("/")
-        house.signal(signal.SIGTERM)
-        client.receive_until(lambda: client.goaways)
+        client, stream = drain_under(house, certificates, "/delay/500")
         assert client.goaways[0].last_stream_id == NO_LIMIT and client.goaways[0].code == 0
         reply, = client.wait(stream)
         assert (reply.status, reply.ended) == (200, True)
@@ -127,11 +123,7 @@ def test_the_drain_has_an_end(gateway, certificates):
 
 def test_a_draining_gateway_takes_no_new_connections(gateway, certificates):
     with gateway(DEMO) as house:
-        client = H2Client(connect_tls(house.https, certificates))
-        stream = client.get("/delay/1500")
-        client.fetch("/")
-        house.signal(signal.SIGTERM)
-        client.receive_until(lambda: client.goaways)
+        client, stream = drain_under(house, certificates, "/delay/1500")
         wait_until(lambda: not accepts(house.https), "the listener is closed", 1)
         assert client.wait(stream)[0].status == 200
         assert house.wait(5) == 0

@@ -1,16 +1,15 @@
 """With the pool empty: control is heard, time goes on, and who waits can leave at any moment (C1, C2, T1 to T3)."""
 
 import signal
-import threading
 import time
 
 import pytest
 from h2.settings import SettingCodes
 
-from support.empty_pool import FEW, LARGE, Holder, cpu_seconds, expect_on_time, reload, waiting
+from support.empty_pool import (FEW, LARGE, beside_a_silent_backend, cpu_seconds, expect_drained_in_time, expect_nobody_turns,
+                                expect_on_time, reload_under, waiting)
 from support.environment import PATIENCE, SANITIZED, scaled, wait_until
 from support.gateway import cluster
-from support.h1_backend import H1Backend
 from support.h2_client import H2Client, connect, connect_tls
 
 CANCEL = 8
@@ -73,32 +72,18 @@ def test_t1_a_time_out_fires_on_time_with_the_pool_empty(held, certificates):
 
 
 def test_t1_nobody_turns_while_everybody_waits(held, certificates):
-    """CPU below 1 % with a pool that stays empty."""
     with held({}) as (house, holder):
         client = H2Client(connect_tls(house.https, certificates)).wait_for_settings()
         for _ in range(100):
             client.get("/large")
         wait_until(lambda: waiting(house) > 100, "the streams wait")
-        before = cpu_seconds(house.pid)
-        begin = time.monotonic()
-        threading.Event().wait(3)
-        share = (cpu_seconds(house.pid) - before) / (time.monotonic() - begin)
-        assert share <= (0.05 if SANITIZED else 0.01), f"{100 * share:.1f} % of a core"
+        expect_nobody_turns(house)
         client.close()
 
 
 @pytest.mark.parametrize("blocks_left", [True, False])
 def test_t2_without_an_answer_it_is_504_and_has_a_body_if_there_is_a_block(gateway, certificates, nginx, blocks_left):
-    (nginx.files / "large").write_bytes(b"x" * LARGE)
-
-    def silent(connection):
-        connection.read_head()
-        connection.read_head()
-    with H1Backend(silent) as behind, gateway(
-            cluster("app", "http/1.1", nginx.address), cluster("silent", "http/1.1", behind.address), workers=1, memory=FEW,
-            routes=[{"host": "*", "path": "/", "cluster": "app"}, {"host": "*", "path": "/silent", "cluster": "silent"}],
-            timeouts={"stall": "60s", "response_header": "1s"}) as house:
-        holder = None if blocks_left else Holder(house, certificates)
+    with beside_a_silent_backend(gateway, certificates, nginx, blocks_left) as house:
         client = H2Client(connect_tls(house.https, certificates)).wait_for_settings()
         begin = time.monotonic()
         reply, = client.wait(client.get("/silent"))
@@ -107,8 +92,6 @@ def test_t2_without_an_answer_it_is_504_and_has_a_body_if_there_is_a_block(gatew
         # The doorbell of the answer's own pipe is charged to the stream: a short answer has its place there at all times.
         assert reply.body.startswith(b"504 ")
         client.close()
-        if holder:
-            holder.close()
 
 
 def test_t2_a_connection_whose_socket_takes_nothing_is_closed(gateway, certificates, nginx):
@@ -143,16 +126,9 @@ def test_t3_a_thousand_waiters_leave_the_queue(held, certificates, how):
             for client in clients:
                 client.close()
         elif how == "reload":
-            # Fewer blocks than are held, and then enough for all: nobody is forgotten, or served twice.
-            reload(house, blocks=1)
-            assert waiting(house) >= count
-            reload(house, blocks=2 * count)
+            reload_under(house, count)
         else:
-            begin = time.monotonic()
-            house.signal(signal.SIGTERM)
-            assert house.wait(4) in (0, 1)  # 1: not all was answered by the end of the grace time
-            assert time.monotonic() - begin < 1 + 1 * PATIENCE, "a second of grace, and one to end"
-            return
+            return expect_drained_in_time(house)
         wait_until(lambda: waiting(house) <= before, "nobody of them waits any more", 10)
         if how == "reload":
             for client in clients:

@@ -4,18 +4,16 @@ What does not apply to them is told in tests/README.md.
 """
 
 import selectors
-import signal
 import socket
 import struct
-import threading
 import time
 
 import pytest
 
-from support.empty_pool import FEW, LARGE, Holder, cpu_seconds, expect_on_time, reload, waiting
+from support.empty_pool import (FEW, LARGE, beside_a_silent_backend, cpu_seconds, expect_drained_in_time, expect_nobody_turns,
+                                expect_on_time, reload_under, waiting)
 from support.environment import PATIENCE, SANITIZED, rate, scaled, wait_until
-from support.gateway import cluster, route
-from support.h1_backend import H1Backend
+from support.gateway import cluster
 from support.h1_client import H1Client
 
 MIB = 1 << 20
@@ -75,29 +73,16 @@ def test_t1_t2_a_time_out_behind_the_head_ends_the_connection_in_time(held):
 
 
 def test_t1_nobody_turns_while_everybody_waits(held):
-    """CPU below 1 % with a pool that stays empty."""
     with held({}) as (house, _):
         clients = ask(house, "/large", 100)
         wait_until(lambda: waiting(house) > 100, "the clients wait")
-        before = cpu_seconds(house.pid)
-        begin = time.monotonic()
-        threading.Event().wait(3)
-        share = (cpu_seconds(house.pid) - before) / (time.monotonic() - begin)
-        assert share <= (0.05 if SANITIZED else 0.01), f"{100 * share:.1f} % of a core"
+        expect_nobody_turns(house)
         close(clients)
 
 
 @pytest.mark.parametrize("blocks_left", [True, False])
 def test_t2_without_an_answer_it_is_504_with_a_body_and_the_connection_goes_on(gateway, certificates, nginx, blocks_left):
-    (nginx.files / "large").write_bytes(b"x" * LARGE)
-
-    def silent(connection):
-        connection.read_head()
-        connection.read_head()
-    with H1Backend(silent) as behind, gateway(
-            cluster("app", "http/1.1", nginx.address), cluster("silent", "http/1.1", behind.address), workers=1, memory=FEW,
-            routes=[route("app"), route("silent", "/silent")], timeouts={"stall": "60s", "response_header": "1s"}) as house:
-        holder = None if blocks_left else Holder(house, certificates)
+    with beside_a_silent_backend(gateway, certificates, nginx, blocks_left) as house:
         client = H1Client.to(house.h2c)
         for _ in range(2):
             begin = time.monotonic()
@@ -106,8 +91,6 @@ def test_t2_without_an_answer_it_is_504_with_a_body_and_the_connection_goes_on(g
             # As in HTTP/2 a short answer has its place in the pipe's own few bytes at all times.
             assert (reply.status, reply.whole) == (504, True) and reply.body.startswith(b"504 ")
         client.close()
-        if holder:
-            holder.close()
 
 
 def test_t2_a_connection_whose_socket_takes_nothing_is_closed(gateway, nginx):
@@ -132,16 +115,10 @@ def test_t3_a_thousand_waiters_leave_the_queue(held, how):
         clients = ask(house, "/large", count)
         wait_until(lambda: waiting(house) >= before + count, "they wait", 20)
         if how == "drain":
-            begin = time.monotonic()
-            house.signal(signal.SIGTERM)
-            assert house.wait(4) in (0, 1)  # 1: not all was answered by the end of the grace time
-            assert time.monotonic() - begin < 1 + 1 * PATIENCE, "a second of grace, and one to end"
+            expect_drained_in_time(house)
             return close(clients)
         if how == "reload":
-            # Fewer blocks than are held, and then enough for all: nobody is forgotten, or served twice.
-            reload(house, blocks=1)
-            assert waiting(house) >= count
-            reload(house, blocks=2 * count)
+            reload_under(house, count)
             assert all(client.read_head().status == 200 and client.file.read(1) for client in clients), "bytes of each"
         elif how == "reset":
             for client in clients:

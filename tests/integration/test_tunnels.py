@@ -51,6 +51,13 @@ def send_apart(tunnel, data, end=False):
     return thread
 
 
+def send_to_the_end(sender, reader, data):
+    """All of it and the sender's end arrive."""
+    sending = send_apart(sender, data, end=True)
+    assert reader.read_to_end() and reader.body == data
+    sending.join()
+
+
 def end_of(house, path="/"):
     return house.wait_for_access(lambda line: line["path"] == path and line["method"] == "CONNECT")["end"]
 
@@ -60,18 +67,23 @@ def gone(house):
     house.expect_idle()
 
 
+def expect_reset_to_pass_on(house, sender, reader):
+    sender.send(b"hello")
+    assert reader.read(5) == b"hello"
+    sender.reset()
+    assert not reader.read_to_end()
+    assert end_of(house) != "complete"
+    gone(house)
+
+
 # ---- Ends ----
 
 
 @at_both
 def test_the_clients_end_reaches_the_backend_which_goes_on(pair, front, behind):
     house, tunnel, side = pair(front, behind)
-    sending = send_apart(tunnel, b"c" * SIZE, end=True)
-    assert side.read_to_end() and side.body == b"c" * SIZE
-    sending.join()
-    sending = send_apart(side, b"b" * SIZE, end=True)
-    assert tunnel.read_to_end() and tunnel.body == b"b" * SIZE
-    sending.join()
+    send_to_the_end(tunnel, side, b"c" * SIZE)
+    send_to_the_end(side, tunnel, b"b" * SIZE)
     assert end_of(house) == "complete"
     tunnel.close()
 
@@ -80,12 +92,8 @@ def test_the_clients_end_reaches_the_backend_which_goes_on(pair, front, behind):
 def test_the_backends_end_reaches_the_client_which_goes_on_to_the_last_byte(pair, front, behind):
     """The client's stream is over with its last byte, which the backend has not got by then."""
     house, tunnel, side = pair(front, behind)
-    sending = send_apart(side, b"b" * SIZE, end=True)
-    assert tunnel.read_to_end() and tunnel.body == b"b" * SIZE
-    sending.join()
-    sending = send_apart(tunnel, b"c" * SIZE, end=True)
-    assert side.read_to_end() and side.body == b"c" * SIZE
-    sending.join()
+    send_to_the_end(side, tunnel, b"b" * SIZE)
+    send_to_the_end(tunnel, side, b"c" * SIZE)
     side.over.set()
     assert end_of(house) == "complete"
     tunnel.close()
@@ -108,23 +116,13 @@ def test_under_tls_the_backends_end_is_close_notify(pair, behind):
 @at_both
 def test_a_client_that_vanishes_is_a_reset_for_the_backend(pair, front, behind):
     house, tunnel, side = pair(front, behind)
-    tunnel.send(b"hello")
-    assert side.read(5) == b"hello"
-    tunnel.reset()
-    assert not side.read_to_end()
-    assert end_of(house) != "complete"
-    gone(house)
+    expect_reset_to_pass_on(house, tunnel, side)
 
 
 @at_both
 def test_a_backend_that_vanishes_is_a_reset_for_the_client(pair, front, behind):
     house, tunnel, side = pair(front, behind)
-    side.send(b"hello")
-    assert tunnel.read(5) == b"hello"
-    side.reset()
-    assert not tunnel.read_to_end()
-    assert end_of(house) != "complete"
-    gone(house)
+    expect_reset_to_pass_on(house, side, tunnel)
 
 
 @at_both

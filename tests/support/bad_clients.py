@@ -1,5 +1,6 @@
 """Clients that make the gateway hold responses which they do not read (scenario F1)."""
 
+import contextlib
 import threading
 
 from support.h1_client import H1Client
@@ -17,71 +18,23 @@ def bad_clients(address, form, connections, streams, path=None):
     """In a `with` statement: they ask for `path`; /large on each stream, or /huge, which the kernel's buffers do not swallow."""
     if form in HTTP1_FORMS:
         return BadHttp1Clients(address, form, connections, path or "/huge")
-    return BadClients(address, form, connections, streams, path or "/large")
-
-
-class BadHttp1Clients:
-    """`connections` that ask for `path` and take nothing of it, or a few bytes now and then. In a `with` statement."""
-
-    def __init__(self, address, form, connections, path):
-        self.is_over = threading.Event()
-        self.clients = [H1Client.to(address, receive_buffer=4096) for _ in range(connections)]
-        for client in self.clients:
-            client.request("GET", path)
-            client.sock.setblocking(False)
-        self.thread = threading.Thread(target=self._dribble)
-        if form == "dribbled http/1.1":
-            self.thread.start()
-
-    def _dribble(self):
-        while not self.is_over.wait(0.3):
-            for client in self.clients:
-                try:
-                    client.sock.recv(100)
-                except (BlockingIOError, ConnectionError):
-                    pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        if self.thread.is_alive():
-            self.thread.join()
-        for client in self.clients:
-            client.close()
+    return BadHttp2Clients(address, form, connections, streams, path or "/large")
 
 
 class BadClients:
-    """`connections` that ask for `path` on each of `streams` and hardly take any of it. In a `with` statement."""
+    """Those that take nothing of what they asked for; where they dribble, a few bytes now and then. In a `with` statement."""
 
-    def __init__(self, address, form, connections, streams, path):
-        self.form = form
-        self.clients = []
+    def __init__(self, clients, dribble):
+        self.clients = clients
         self.is_over = threading.Event()
-        for _ in range(connections):
-            wide = form == "unread socket"
-            sock = connect(address, receive_buffer=4096 if wide else None)
-            client = H2Client(sock, settings={INITIAL_WINDOW_SIZE: WIDE if wide else 0}, consume=False,
-                              connection_window=WIDE - 65535)
-            self.streams = [client.get(path) for _ in range(streams)]
-            self.clients.append(client)
         self.thread = threading.Thread(target=self._dribble)
-        if form == "dribbled windows":
+        if dribble:
             self.thread.start()
 
     def _dribble(self):
-        one_byte_each = b"".join(frame(WINDOW_UPDATE, 0, stream, (1).to_bytes(4, "big")) for stream in self.streams)
         while not self.is_over.wait(0.3):
             for client in self.clients:
-                try:
-                    client.send_raw(one_byte_each)
-                    client.sock.setblocking(False)
-                    client.sock.recv(1 << 16)
-                except (Closed, BlockingIOError):
-                    pass
-                finally:
-                    client.sock.settimeout(10)
+                self.take_some(client)
 
     def __enter__(self):
         return self
@@ -92,3 +45,41 @@ class BadClients:
             self.thread.join()
         for client in self.clients:
             client.close()
+
+
+class BadHttp1Clients(BadClients):
+    def __init__(self, address, form, connections, path):
+        clients = [H1Client.to(address, receive_buffer=4096) for _ in range(connections)]
+        for client in clients:
+            client.request("GET", path)
+            client.sock.setblocking(False)
+        super().__init__(clients, form == "dribbled http/1.1")
+
+    @staticmethod
+    def take_some(client):
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            client.sock.recv(100)
+
+
+class BadHttp2Clients(BadClients):
+    def __init__(self, address, form, connections, streams, path):
+        wide = form == "unread socket"
+        clients = []
+        for _ in range(connections):
+            sock = connect(address, receive_buffer=4096 if wide else None)
+            client = H2Client(sock, settings={INITIAL_WINDOW_SIZE: WIDE if wide else 0}, consume=False,
+                              connection_window=WIDE - 65535)
+            numbers = [client.get(path) for _ in range(streams)]
+            clients.append(client)
+        self.one_byte_each = b"".join(frame(WINDOW_UPDATE, 0, number, (1).to_bytes(4, "big")) for number in numbers)
+        super().__init__(clients, form == "dribbled windows")
+
+    def take_some(self, client):
+        try:
+            client.send_raw(self.one_byte_each)
+            client.sock.setblocking(False)
+            client.sock.recv(1 << 16)
+        except (Closed, BlockingIOError):
+            pass
+        finally:
+            client.sock.settimeout(10)

@@ -1,14 +1,18 @@
 """An empty pool: who holds its blocks, and what is measured meanwhile."""
 
+import contextlib
 import os
 import re
 import signal
 import statistics
 import threading
+import time
 
 from h2.settings import SettingCodes
 
 from support.environment import PATIENCE, SANITIZED, wait_until
+from support.gateway import cluster, route
+from support.h1_backend import H1Backend
 from support.h2_client import H2Client, connect_tls, frame
 
 FEW = {"budget": "64MiB", "blocks": 4}
@@ -55,11 +59,52 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def expect_nobody_turns(house):
+    """CPU below 1 % while nothing happens."""
+    before = cpu_seconds(house.pid)
+    begin = time.monotonic()
+    threading.Event().wait(3)
+    share = (cpu_seconds(house.pid) - before) / (time.monotonic() - begin)
+    assert share <= (0.05 if SANITIZED else 0.01), f"{100 * share:.1f} % of a core"
+
+
 def expect_on_time(took, what):
     """Between 1.0 and 1.1 s, where nothing slows the machine down."""
     assert min(took) >= 0.99, f"{what}: the first after {min(took):.3f} s"
     late = statistics.median(took)
     assert late < 1.0 + 0.1 * (PATIENCE if not SANITIZED else 20), f"{what}: half of them after {late:.3f} s"
+
+
+@contextlib.contextmanager
+def beside_a_silent_backend(gateway, certificates, nginx, blocks_left):
+    """A gateway with a backend that never answers on /silent; without `blocks_left`, responses have none."""
+    (nginx.files / "large").write_bytes(b"x" * LARGE)
+
+    def silent(connection):
+        connection.read_head()
+        connection.read_head()
+    with H1Backend(silent) as behind, gateway(
+            cluster("app", "http/1.1", nginx.address), cluster("silent", "http/1.1", behind.address), workers=1, memory=FEW,
+            routes=[route("app"), route("silent", "/silent")], timeouts={"stall": "60s", "response_header": "1s"}) as house:
+        holder = None if blocks_left else Holder(house, certificates)
+        yield house
+        if holder:
+            holder.close()
+
+
+def expect_drained_in_time(house):
+    """After a second of grace."""
+    begin = time.monotonic()
+    house.signal(signal.SIGTERM)
+    assert house.wait(4) in (0, 1)  # 1: not all was answered by the end of the grace time
+    assert time.monotonic() - begin < 1 + 1 * PATIENCE, "a second of grace, and one to end"
+
+
+def reload_under(house, waiters):
+    """Fewer blocks than are held, and then enough for all: nobody is forgotten, or served twice."""
+    reload(house, blocks=1)
+    assert waiting(house) >= waiters
+    reload(house, blocks=2 * waiters)
 
 
 def reload(house, blocks):

@@ -1,5 +1,6 @@
 """Clients of the gateway that decide about single frames: h2 over TLS or cleartext, and bare sockets."""
 
+import signal
 import socket
 import ssl
 
@@ -91,3 +92,13 @@ class H2Client(H2Peer):
     def fetch(self, path, *fields, seconds=10.0):
         """GETs and waits; returns the stream."""
         return self.wait(self.get(path, *fields), seconds=seconds)[0]
+
+
+def drain_under(house, certificates, path):
+    """SIGTERM comes while a client waits for `path`: the client, which has its GOAWAY, and the stream."""
+    client = H2Client(connect_tls(house.https, certificates))
+    stream = client.get(path)
+    client.fetch("/")
+    house.signal(signal.SIGTERM)
+    client.receive_until(lambda: client.goaways)
+    return client, stream
