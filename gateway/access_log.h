@@ -38,7 +38,7 @@ struct AccessRecord {
   std::chrono::nanoseconds total{};
   std::chrono::nanoseconds backend{};  // waited for the backend's response head
   std::chrono::nanoseconds paused{};   // waited for blocks, both directions
-  std::string_view pause;              // what it waited for most (Exchange::pause_reasons); "": nothing
+  std::string_view pause;              // what it waited for (Exchange::pause_reasons); "": nothing
   std::string_view end;                // why it ended; "" for a whole response, written as "complete"
 };
 

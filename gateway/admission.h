@@ -23,7 +23,7 @@ inline constexpr std::size_t kModestShare = 2 * kStreamCost;
 /// Trailers, and a response's head, of less are a part of kStreamCost.
 inline constexpr std::size_t kUsualSection = 4 * 1024;
 /// The part of the budget beside the blocks that may be used: what remains is for what an allocator loses
-/// between two of its pieces, until that is measured (Housekeeper).
+/// between two of its pieces, until that is measured (MemoryKeeper).
 constexpr std::uint64_t spendable(std::uint64_t budget, std::uint64_t blocks) {
   return blocks < budget ? (budget - blocks) / 8 * 7 : 0;
 }

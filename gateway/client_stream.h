@@ -5,8 +5,8 @@
 
 namespace gateway {
 
-/// A client's HTTP/2 stream and its exchange: what comes on the one is told to the other. It ends with its stream;
-/// that of a tunnel may be over while bytes are still on their way to the backend. Owned by its H2Client.
+/// A client's HTTP/2 stream and its exchange: what comes on the one is told to the other. It ends with its stream,
+/// but in a tunnel, where bytes may still be on their way to the backend when the stream is over. Owned by its H2Client.
 class ClientStream final : public ClientExchange, private h2::StreamEvents {
  public:
   class Owner {

@@ -1,7 +1,5 @@
 #include "gateway/config_keep_alive.h"
 
-#include <fmt/format.h>
-
 #include <string_view>
 
 namespace gateway {

@@ -1,7 +1,5 @@
 #include "gateway/exchange.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cassert>
 

@@ -17,14 +17,12 @@ struct RequestOrigin;
 
 /// Why a client's request cannot be forwarded, with the status to answer, or nothing.
 /// - 501: CONNECT, but in its extended form for a WebSocket (RFC 8441), which is a tunnel.
-/// - 400: a pseudo-header field that is missing, doubled or unknown, or stands behind a regular one; a
-/// :scheme other than
-///   http and https; neither :authority nor host, or both with different meaning, or several hosts; a :path
-///   that does not start with
-///   "/" ("*" for OPTIONS) or has bytes that may not stand there; a method that is no token; a field of the
-///   connection, or te other than "trailers"; a content-length that is no number or is not there once, or is there with
-///   a tunnel; :protocol without CONNECT; a byte
-///   in a field that may not stand there.
+/// - 400: a pseudo-header field that is missing, doubled or unknown, or stands behind a regular one; a :scheme
+///   other than http and https; neither :authority nor host, or both with different meaning, or several hosts;
+///   a :path that does not start with "/" ("*" for OPTIONS) or has bytes that may not stand there; a method
+///   that is no token; a field of the connection, or te other than "trailers"; a content-length that is no
+///   number or is not there once, or is there with a tunnel; :protocol without CONNECT; a byte in a field that
+///   may not stand there.
 std::optional<Error> check_request(const h2::HeaderList& request);
 
 /// Whether the request asks for a tunnel: it is CONNECT with a ":protocol" (RFC 8441).
@@ -46,10 +44,9 @@ h2::HeaderList client_request(const h2::HeaderList& head, std::string_view local
 /// - te: only as "trailers".
 /// - cookie: crumbs joined with "; " (RFC 9113 §8.2.3).
 /// - via: "2 gateway" (or what the client's version is) is added behind those that are there (RFC 9110 §7.6.3).
-/// - x-forwarded-for, forwarded (RFC 7239): our client is appended to what came, which is worth what its
-/// sender is; a
-///   `forwarded` with an open quote, which would swallow our part, is dropped. A client on a unix socket is
-///   "unknown".
+/// - x-forwarded-for, forwarded (RFC 7239): our client is appended to what came, which is worth what its sender
+///   is; a `forwarded` with an open quote, which would swallow our part, is dropped. A client on a unix socket
+///   is "unknown".
 /// - x-forwarded-proto, x-forwarded-host: overwritten, since the gateway is the edge and knows them.
 /// "expect" goes on: the backend's interim answers do as well.
 h2::HeaderList upstream_request(const h2::HeaderList& request, const RequestOrigin& origin);

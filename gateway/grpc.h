@@ -18,9 +18,9 @@ bool is_grpc(const h2::HeaderList& request);
 
 /// The grpc-status that stands for an error. As gRPC maps HTTP's, but for what a gateway knows better:
 /// - 14 UNAVAILABLE: nothing was processed, so the stub may try again (`retry_safe`: a connect that took too
-/// long, too).
+///   long, too).
 /// - 8 RESOURCE_EXHAUSTED: ended because it held what others wait for, and a request beyond our bounds (413,
-/// 431).
+///   431).
 /// - 4 DEADLINE_EXCEEDED: 408 and 504, a deadline of ours that has passed.
 int grpc_status(const Error& error);
 

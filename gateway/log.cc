@@ -51,16 +51,6 @@ std::optional<LogLevel> parse_log_level(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> LogEdge::pass(Time now) {
-  Time next = next_.load(std::memory_order_relaxed);
-  if (now < next ||
-      !next_.compare_exchange_strong(next, now + std::chrono::seconds(1), std::memory_order_relaxed)) {
-    held_back_.fetch_add(1, std::memory_order_relaxed);
-    return std::nullopt;
-  }
-  return held_back_.exchange(0, std::memory_order_relaxed);
-}
-
 struct Log::Sink {
   // Writes what is queued and ends the thread before the logger goes, which does not own it.
   ~Sink() { threads.reset(); }
@@ -79,12 +69,10 @@ Log::Log(LogLevel level) : level_(level), sink_(std::make_unique<Sink>()) {
 
 Log::~Log() = default;
 
-void Log::write(LogLevel level, std::string_view component, fmt::string_view text, fmt::format_args args,
-                std::uint64_t held_back) {
+void Log::write(LogLevel level, std::string_view component, fmt::string_view text, fmt::format_args args) {
   if (!enabled(level)) return;
   fmt::memory_buffer message;
   fmt::vformat_to(std::back_inserter(message), text, args);
-  if (held_back != 0) fmt::format_to(std::back_inserter(message), " ({} more)", held_back);
   fmt::memory_buffer line;
   fmt::format_to(std::back_inserter(line), "{} {}: ", to_string(level), component);
   append_escaped(line, {message.data(), message.size()});

@@ -56,42 +56,57 @@ void charge_libraries() {
   });
 }
 
+// What the options write to.
+struct Options {
+  std::string file;
+  gateway::QuickOptions quick;
+};
+
+void add_run(CLI::App& app, Options& options) {
+  CLI::App* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT");
+  auto* config =
+      run_command->add_option("--config", options.file, "The configuration, a TOML file")->type_name("FILE");
+  auto* listen =
+      run_command->add_option("--listen", options.quick.listen, "https://ADDRESS:PORT or h2c://ADDRESS:PORT")
+          ->type_name("URL")
+          ->excludes(config);
+  auto* to = run_command
+                 ->add_option("--to", options.quick.to,
+                              "http://, h2c:// or https://HOST:PORT; several share the load")
+                 ->type_name("URL")
+                 ->expected(1)
+                 ->take_all()
+                 ->excludes(config)
+                 ->needs(listen);
+  listen->needs(to);
+  run_command
+      ->add_option("--certificate", options.quick.certificate,
+                   "The certificate chain for https in front, PEM")
+      ->type_name("FILE")
+      ->needs(listen);
+  run_command->add_option("--key", options.quick.key, "Its private key, PEM")
+      ->type_name("FILE")
+      ->needs(listen);
+  run_command->callback([&options] {
+    if (options.file.empty() && options.quick.listen.empty())
+      throw CLI::RequiredError("--config FILE, or --listen URL with --to URL,");
+  });
+}
+
+void add_check(CLI::App& app, Options& options) {
+  app.add_subcommand("check", "Look for mistakes in a configuration")
+      ->add_option("--config", options.file, "The configuration, a TOML file")
+      ->type_name("FILE")
+      ->required();
+}
+
 int main_or_throw(int argc, char** argv) {
   CLI::App app("An HTTP/2 gateway that runs inside the memory you give it.", "gateway");
   app.require_subcommand(1);
   app.set_version_flag("--version", "gateway " GATEWAY_VERSION);
-
-  std::string file;
-  gateway::QuickOptions quick;
-  CLI::App* run_command = app.add_subcommand("run", "Serve until SIGTERM or SIGINT");
-  auto* config =
-      run_command->add_option("--config", file, "The configuration, a TOML file")->type_name("FILE");
-  auto* listen =
-      run_command->add_option("--listen", quick.listen, "https://ADDRESS:PORT or h2c://ADDRESS:PORT")
-          ->type_name("URL")
-          ->excludes(config);
-  auto* to =
-      run_command
-          ->add_option("--to", quick.to, "http://, h2c:// or https://HOST:PORT; several share the load")
-          ->type_name("URL")
-          ->expected(1)
-          ->take_all()
-          ->excludes(config)
-          ->needs(listen);
-  listen->needs(to);
-  run_command->add_option("--certificate", quick.certificate, "The certificate chain for https in front, PEM")
-      ->type_name("FILE")
-      ->needs(listen);
-  run_command->add_option("--key", quick.key, "Its private key, PEM")->type_name("FILE")->needs(listen);
-  CLI::App* check_command = app.add_subcommand("check", "Look for mistakes in a configuration");
-  check_command->add_option("--config", file, "The configuration, a TOML file")
-      ->type_name("FILE")
-      ->required();
-  run_command->callback([&] {
-    if (file.empty() && quick.listen.empty())
-      throw CLI::RequiredError("--config FILE, or --listen URL with --to URL,");
-  });
-
+  Options options;
+  add_run(app, options);
+  add_check(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -99,8 +114,8 @@ int main_or_throw(int argc, char** argv) {
     fmt::print(stderr, "gateway: {}\n\n{}", error.what(), app.help());
     return kUsage;
   }
-  if (check_command->parsed()) return check(file);
-  return run(file.empty() ? quick_config(quick) : gateway::load_config(file));
+  if (app.got_subcommand("check")) return check(options.file);
+  return run(options.file.empty() ? quick_config(options.quick) : gateway::load_config(options.file));
 }
 
 }  // namespace

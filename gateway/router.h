@@ -14,11 +14,9 @@ namespace gateway {
 /// Finds the cluster of a request, in two steps without a way back:
 ///
 ///   1. the host: a route's exact name; else the longest "*.suffix" that the name ends with (one label or
-///   more in place of the
-///      star); else "*".
+///      more in place of the star); else "*".
 ///   2. among the routes of that host the longest path that is a prefix of the request's path on a segment
-///   border: "/a" is one of
-///      "/a", "/a/b" and "/a?x", not of "/ab".
+///      border: "/a" is one of "/a", "/a/b" and "/a?x", not of "/ab".
 ///
 /// So a host with routes of its own hides those of "*" altogether. Hosts are compared without letter case,
 /// port and trailing dot; paths as they came, nothing decoded and no dot segment resolved. Immutable: any

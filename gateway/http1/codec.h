@@ -100,7 +100,7 @@ class Http1Codec {
   /// message was cut short. No event and no error while idle(), or where a request has not begun.
   [[nodiscard]] Result end_of_input();
   /// What a 101 is for responses, for requests: from now on every byte is body, told by on_body, until the peer
-  /// ends. Never idle again.
+  /// ends. Not idle before that.
   void begin_tunnel() { phase_ = Phase::tunnel; }
   /// From on_head: feed() returns after this event, so that a place for the body can be found first.
   void stop() { stopped_ = true; }

@@ -1,7 +1,5 @@
 #include "gateway/upstream/h2_upstream.h"
 
-#include <fmt/core.h>
-
 #include "gateway/log.h"
 #include "gateway/stats.h"
 

@@ -1,6 +1,6 @@
 #include "gateway/upstream/http1_backend.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "gateway/exchange.h"
 

@@ -60,30 +60,6 @@ TEST(LogTest, LevelNames) {
   EXPECT_EQ(parse_log_level(""), std::nullopt);
 }
 
-TEST(LogTest, EdgeLetsALineASecondThroughAndCountsTheRest) {
-  LogEdge edge;
-  const LogEdge::Time now = std::chrono::steady_clock::now();
-  EXPECT_EQ(edge.pass(now), 0U);
-  EXPECT_EQ(edge.pass(now), std::nullopt);
-  EXPECT_EQ(edge.pass(now + std::chrono::milliseconds(999)), std::nullopt);
-  EXPECT_EQ(edge.pass(now + std::chrono::seconds(1)), 2U);
-  EXPECT_EQ(edge.pass(now + std::chrono::seconds(9)), 0U);
-}
-
-TEST(LogTest, LimitedLineTellsHowManyWereHeldBack) {
-  LogEdge edge;
-  const LogEdge::Time past = std::chrono::steady_clock::now() - std::chrono::seconds(5);
-  edge.pass(past);
-  edge.pass(past);
-  const std::string lines = lines_of(LogLevel::info, [&edge](Log& log) {
-    log.limited(edge, LogLevel::debug, "a", "below the level");
-    log.limited(edge, LogLevel::info, "a", "flood from {}", "b");
-    log.limited(edge, LogLevel::info, "a", "flood from {}", "b");
-  });
-  EXPECT_NE(lines.find(" info a: flood from b (1 more)\n"), std::string::npos) << lines;
-  EXPECT_EQ(std::ranges::count(lines, '\n'), 1);
-}
-
 TEST(LogTest, EveryLineOfEveryThreadIsWrittenWhole) {
   const std::string lines = lines_of(LogLevel::info, [](Log& log) {
     std::vector<std::thread> threads;
