@@ -60,6 +60,7 @@ void Http1Client::on_read() {
 }
 
 void Http1Client::on_head(h2::HeaderList&& head, bool has_body) {
+  if (state_ != State::waiting) return;  // it was refused before it was whole
   keep_alive_ = connection_.codec().keep_alive();
   Asked asked{.head = client_request(head, parts_.local),
               .has_body = has_body,
@@ -151,6 +152,7 @@ void Http1Client::on_broken(int status, std::string_view reason) {
       return is_malformed ? refuse(status, reason) : end(reason);
     case State::serving:
       if (!is_malformed) return end(reason.empty() ? "client closed the connection" : reason);
+      if (request_->is_whole()) return;  // this is the rest of a head that was refused
       return request_->exchange().fail({.source = ErrorSource::client,
                                         .status = status,
                                         .reason = std::string(reason),

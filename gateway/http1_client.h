@@ -29,9 +29,10 @@ namespace gateway {
 ///   time is up         over; in a head: 408     the exchange fails               over                over
 ///   drain()            over; in a head: last    last                             last                goes on
 ///
-/// A socket that takes no more ends it anywhere. Requests that come early stay in the socket. A client that closes while its exchange
-/// is under way is gone, as for most proxies. A WebSocket is served as other exchanges are: it is the exchange that says whether it
-/// is a tunnel, whether that is open, and whether the backend is done with it. Confined to its worker's thread.
+/// A socket that takes no more ends it anywhere. Requests that come early stay in the socket; what still comes of a head that was refused
+/// before it was whole is dropped. A client that closes while its exchange is under way is gone, as for most proxies. A WebSocket is
+/// served as other exchanges are: it is the exchange that says whether it is a tunnel, whether that is open, and whether the backend
+/// is done with it. Confined to its worker's thread.
 class Http1Client final : public ClientConnection, private Http1Connection::Owner {
  public:
   /// `transport` is open.

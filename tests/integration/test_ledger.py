@@ -15,8 +15,9 @@ import pytest
 from support.environment import SANITIZED, SLOW, scaled, wait_until
 from support.gateway import cluster, route
 from support.h1_backend import H1Backend
+from support.h1_client import H1Client
 from support.h2_backend import H2Backend
-from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame
+from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame, read_all
 from support.header_bombs import BOMBS, END_HEADERS, END_STREAM, HEADERS, NEWEST, POST_HTTPS, literal, string, throw_bombs
 
 KIB = 1 << 10
@@ -162,6 +163,33 @@ def test_b2_large_response_heads_stay_inside_the_budget_and_good_clients_are_ser
             wait_until(lambda: house.metrics()["gateway_exchanges_active"] <= 1, "all are given up", 10)
             done.set()
             expect_inside_budget(house, budget)
+
+
+@pytest.mark.parametrize("rest", ["its end", "no field"])
+def test_b2_a_head_in_http1_that_is_refused_before_it_is_whole_is_answered_once(gateway, certificates, rest):
+    """What is read of it in the same turn comes behind the answer."""
+    done = threading.Event()
+    with H1Backend(lambda *_: done.wait(60)) as behind:
+        clusters = [DEMO, cluster("silent", "http/1.1", behind.address)]
+        with gateway(*clusters, routes=[route("silent", "/silent/"), route("demo")], workers=1,
+                     memory={"budget": 32 * MIB, "blocks": 64}, limits={"provoked_resets_per_second": 100000}) as house:
+            client = H1Client.to(house.h2c)
+            bad = [connect_tls(house.https, certificates) for _ in range(30)]
+            for sock in bad:
+                throw_bombs(sock, b"/silent/", BOMBS["references to a large field"], 250)
+            wait_until(lambda: counter(house, "requests") + counter(house, "streams_refused") > 30 * 250, "all have come", 20)
+            used = house.metrics()["gateway_memory_used_bytes"]
+            # In between the two bounds: no request may begin, and a section that has begun may go on.
+            change(house, budget=int(used / 0.97 / 7 * 8) + 64 * 16 * KIB)
+            house.wait_for_log(r"budget \S+ MiB instead of 32 MiB")
+            field = f"x: {'v' * 1000}\r\n" if rest == "its end" else "no field\r\n"
+            client.send(f"GET /?{'q' * 3000} HTTP/1.1\r\nHost: localhost\r\nx: {'v' * 1000}\r\n{field}\r\n")
+            answer = read_all(client.sock)
+            assert answer.startswith(b"HTTP/1.1 503 ") and answer.count(b"HTTP/1.1") == 1, answer
+            assert answer.endswith(b"\r\n\r\n503 no memory for the request\n")
+            for sock in bad:
+                sock.close()
+            done.set()
 
 
 def test_b2_trailers_that_only_grow_are_cut_where_memory_ends(gateway):
