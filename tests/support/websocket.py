@@ -57,16 +57,16 @@ class WebSocketServer:
 
 
 class Frames:
-    """One side of a WebSocket: messages to bytes and back."""
+    """One side of a WebSocket: messages, which are str or bytes as they were sent, to bytes and back."""
 
     def __init__(self, kind):
         self.connection = wsproto.connection.Connection(kind)
         self.messages = []
-        self.part = b""
+        self.parts = []  # of the message that is not finished
         self.closed = False
 
     def send(self, message):
-        return self.connection.send(wsproto.events.BytesMessage(data=message))
+        return self.connection.send(wsproto.events.Message(data=message))
 
     def close(self):
         return self.connection.send(wsproto.events.CloseConnection(code=1000))
@@ -79,10 +79,10 @@ class Frames:
         self.connection.receive_data(data)
         for event in self.connection.events():
             if isinstance(event, wsproto.events.Message):
-                self.part += bytes(event.data)
+                self.parts.append(event.data)
                 if event.message_finished:
-                    self.messages.append(self.part)
-                    self.part = b""
+                    self.messages.append(type(event.data)().join(self.parts))
+                    self.parts = []
             elif isinstance(event, wsproto.events.CloseConnection):
                 self.closed = True
                 if self.connection.state is wsproto.connection.ConnectionState.REMOTE_CLOSING:
