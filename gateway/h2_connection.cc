@@ -129,6 +129,8 @@ void H2Connection::at_turn_end() {
 bool H2Connection::write_some() {
   const bool has_more = session_.produce(output_, kOutputBytes);
   if (ended_ || output_.empty()) return false;
+  // The kernel may take more at once than the streams have blocks for: they would share by who is filled again first.
+  if (parts_.pool.under_pressure()) limit_unsent();
   const std::size_t before = output_.bytes();
   const Transport::Result result = transport_->write(output_);
   if (result.status == Transport::Status::failed || result.status == Transport::Status::closed) {

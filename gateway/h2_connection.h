@@ -61,7 +61,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask, private
   h2::Session& session() { return session_; }
   const h2::Session& session() const { return session_; }
   const Transport& transport() const { return *transport_; }
-  /// The peer says what is urgent: little is to wait in the kernel before it.
+  /// The peer says what is urgent: little is to wait in the kernel before it. So it is by itself once blocks are short.
   void limit_unsent();
   /// Writes at the end of this turn. For SessionEvents::on_wants_write.
   void write_soon();
