@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 import time
 
@@ -21,6 +22,10 @@ SIZE = 300_000
 
 def at_both(test):
     return pytest.mark.parametrize("behind", BEHIND)(pytest.mark.parametrize("front", FRONTS)(test))
+
+
+def under_tls_too(test):
+    return pytest.mark.parametrize("behind", BEHIND)(pytest.mark.parametrize("front", [*FRONTS, "https/1.1"])(test))
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def expect_reset_to_pass_on(house, sender, reader):
 # ---- Ends ----
 
 
-@at_both
+@under_tls_too
 def test_the_clients_end_reaches_the_backend_which_goes_on(pair, front, behind):
     house, tunnel, side = pair(front, behind)
     send_to_the_end(tunnel, side, b"c" * SIZE)
@@ -88,7 +93,7 @@ def test_the_clients_end_reaches_the_backend_which_goes_on(pair, front, behind):
     tunnel.close()
 
 
-@at_both
+@under_tls_too
 def test_the_backends_end_reaches_the_client_which_goes_on_to_the_last_byte(pair, front, behind):
     """The client's stream is over with its last byte, which the backend has not got by then."""
     house, tunnel, side = pair(front, behind)
@@ -110,6 +115,18 @@ def test_under_tls_the_backends_end_is_close_notify(pair, behind):
     assert side.read_to_end()
     side.over.set()
     assert end_of(house) == "complete"
+    tunnel.close()
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+def test_under_tls_fin_alone_is_no_end_of_the_client(pair, behind):
+    """Whoever sits on the path can send it (RFC 8446 §6.1)."""
+    house, tunnel, side = pair("https/1.1", behind)
+    tunnel.send(b"half a mess")
+    assert side.read(11) == b"half a mess"
+    tunnel.client.sock.shutdown(socket.SHUT_WR)
+    assert not side.read_to_end()
+    assert "without close_notify" in end_of(house)
     tunnel.close()
 
 

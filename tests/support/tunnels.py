@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import socket
+import ssl
 import struct
 import threading
 
@@ -29,6 +30,19 @@ def reset_on_close(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def end_sending(sock):
+    """Our direction ends, and what comes is read on: FIN, or under TLS close_notify alone. REQUIRES: nothing is on its way to us."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return sock.shutdown(socket.SHUT_WR)
+    timeout = sock.gettimeout()
+    sock.setblocking(False)
+    try:
+        sock.unwrap()
+    except ssl.SSLWantReadError:
+        pass  # close_notify has left, and the other side's is still to come
+    sock.settimeout(timeout)
+
+
 # ---- Clients ----
 
 
@@ -36,6 +50,8 @@ class H1Tunnel:
     """A client's, over a connection in HTTP/1.1. `answer` is the head that it got, `body` what came behind it."""
 
     def __init__(self, sock, path="/", fields=ASK):
+        if isinstance(sock, ssl.SSLSocket):
+            sock.suppress_ragged_eofs = False  # FIN without close_notify is no end
         self.client = H1Client(sock)
         self.client.request("GET", path, fields=fields)
         self.answer = self.client.read_head()
@@ -45,7 +61,7 @@ class H1Tunnel:
     def send(self, data, end=False):
         self.client.send(data)
         if end:
-            self.client.sock.shutdown(socket.SHUT_WR)
+            end_sending(self.client.sock)
 
     def read(self, size):
         """Until `size` bytes have come in all."""
@@ -59,7 +75,9 @@ class H1Tunnel:
             while piece := self.client.file.read1(65536):
                 self.body += piece
             return True
-        except ConnectionResetError:
+        except ssl.SSLZeroReturnError:  # close_notify as the answer to ours
+            return True
+        except (ConnectionResetError, ssl.SSLEOFError):
             return False
 
     def reset(self):
