@@ -89,8 +89,8 @@ std::string make_websocket_key() {
 }
 
 void add_websocket_key(std::string_view key, HeaderList& request) {
-  request.set(kKeyField, key);
   if (!request.find(kVersionField)) request.add(kVersionField, kVersion);
+  request.set(kKeyField, key);
 }
 
 std::string_view judge_websocket_answer(const HeaderList& head, std::string_view key) {

@@ -13,7 +13,7 @@
 #include "gateway/http1/codec.h"
 #include "gateway/http1/field_syntax.h"
 
-// What holds of Http1Codec whatever comes, for the fuzz targets of both roles. A property that does not hold ends the
+// What holds of Http1Codec whatever comes, for the fuzz targets that use it. A property that does not hold ends the
 // process, so that libFuzzer keeps the input.
 
 namespace gateway::fuzz {
@@ -31,21 +31,25 @@ class Told final : public CodecEvents {
  public:
   struct Head {
     h2::HeaderList fields;
-    bool has_body;
+    bool has_body = false;
+    bool http_1_1 = true;
   };
 
   void on_head(h2::HeaderList&& head, bool has_body) override {
     add(has_body ? "head" : "bodyless", head);
-    heads.push_back({std::move(head), has_body});
-    if (stops != nullptr) stops->stop();
+    heads.push_back({std::move(head), has_body, codec->http_1_1()});
+    body.clear();
+    if (stops) codec->stop();
   }
   void on_interim(h2::HeaderList&& head) override {
     add("interim", head);
-    heads.push_back({std::move(head), false});
+    heads.push_back({std::move(head)});
   }
   void on_body(std::span<const std::byte> bytes) override {
     if (!std::exchange(in_body_, true)) text += "\ndata ";
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string_view more(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    text += more;
+    body += more;
   }
   void on_trailers(h2::HeaderList&& trailers) override { add("trailers", trailers); }
   void on_complete(bool keep_alive) override {
@@ -56,8 +60,10 @@ class Told final : public CodecEvents {
 
   std::string text;
   std::vector<Head> heads;
+  std::string body;             // of the last head
   bool keeps = false;           // what the last on_complete said
-  Http1Codec* stops = nullptr;  // is told stop() at each head
+  Http1Codec* codec = nullptr;  // who tells
+  bool stops = false;           // it is told stop() at each head
 
  private:
   void add(std::string_view what, const h2::HeaderList& fields) {
@@ -71,17 +77,19 @@ class Told final : public CodecEvents {
 /// How a text is read.
 struct Reading {
   CodecRole role;
-  std::string_view method;  // that a response answers
-  CodecLimits limits;
-  bool ends;   // the peer ends behind the text
-  bool stops;  // as Http1Connection does at heads of requests
+  std::string_view method{};  // that a response answers
+  CodecLimits limits{};
+  bool ends = false;   // the peer ends behind the text
+  bool stops = false;  // as Http1Connection does at heads of requests
+  bool (*opens_tunnel)(const Told::Head&) = nullptr;  // which requests are answered with 101
 };
 
 /// Reads `text` in pieces, `next(left)` bytes at a time, of which there are `left`: all requests, or one response.
 inline Told read(std::string_view text, const Reading& reading, const std::function<std::size_t(std::size_t)>& next) {
   Told told;
   Http1Codec codec(reading.role, told, reading.limits);
-  if (reading.stops) told.stops = &codec;
+  told.codec = &codec;
+  told.stops = reading.stops;
   codec.begin(reading.method);
   const bool is_request = reading.role == CodecRole::requests;
   while (!text.empty() && (is_request || !codec.idle())) {
@@ -101,6 +109,7 @@ inline Told read(std::string_view text, const Reading& reading, const std::funct
     text.remove_prefix(result.consumed);
     // A response behind which something follows does not keep its connection: known here or with the next bytes.
     if (codec.idle()) told.text += told.keeps && (is_request || text.empty()) ? " keep" : " close";
+    if (codec.idle() && reading.opens_tunnel != nullptr && reading.opens_tunnel(told.heads.back())) codec.begin_tunnel();
   }
   if (!reading.ends || !text.empty()) return told;
   const bool was_idle = codec.idle();
@@ -150,11 +159,24 @@ inline Told::Head read_written(std::string_view text, const Reading& how) {
   Reading reading = how;
   reading.limits = {.max_header_bytes = SIZE_MAX / 2, .max_header_fields = SIZE_MAX / 2};
   reading.ends = reading.stops = false;
+  reading.opens_tunnel = nullptr;
   Told told = read(text, reading, [](std::size_t left) { return left; });
   demand(told.heads.size() == 1, "what was written is one head");
   demand(told.text.find("\nerror") == std::string::npos, "what was written can be read");
   demand(told.text.find("\ndata") == std::string::npos, "what was written has no body in it");
   return std::move(told.heads.front());
+}
+
+/// An input of the targets of ordinary messages: the first byte says how the rest is read. Calls `demand_of_head` with each head that was
+/// taken.
+inline void run(std::span<const std::uint8_t> input, CodecRole role, void (*demand_of_head)(const Told::Head&, const Reading&)) {
+  if (input.empty()) return;
+  const std::uint8_t how = input[0];
+  Reading reading{.role = role, .ends = (how & 1) != 0};
+  if ((how & 2) != 0) reading.limits = {.max_header_bytes = 256, .max_header_fields = 4};
+  if (role == CodecRole::responses) reading.method = (how & 4) != 0 ? "HEAD" : "GET";
+  const std::string_view text(reinterpret_cast<const char*>(input.data()) + 1, input.size() - 1);
+  for (const Told::Head& head : read_all_ways(text, reading, how).heads) demand_of_head(head, reading);
 }
 
 }  // namespace gateway::fuzz

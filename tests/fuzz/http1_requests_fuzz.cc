@@ -31,7 +31,8 @@ void write_again(const Told::Head& head, const Reading& reading) {
   demand(again.has_body == head.has_body, "whether there is a body is kept");
   demand(plain_fields(again.fields) == plain_fields(request), "the fields are kept");
   std::string twice;
-  demand(write_request_head(with_authority(again.fields), again.has_body, twice).error.empty(), "it can be written again");
+  demand(write_request_head(with_authority(again.fields), again.has_body, twice).error.empty(),
+         "it can be written again");
   demand(twice == text, "written again it is the same");
 }
 
@@ -39,12 +40,6 @@ void write_again(const Told::Head& head, const Reading& reading) {
 }  // namespace gateway::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace gateway;
-  using namespace gateway::fuzz;
-  if (size == 0) return 0;
-  Reading reading{CodecRole::requests, "", {}, (data[0] & 1) != 0, false};
-  if ((data[0] & 2) != 0) reading.limits = {.max_header_bytes = 256, .max_header_fields = 4};
-  const Told told = read_all_ways({reinterpret_cast<const char*>(data + 1), size - 1}, reading, data[0]);
-  for (const Told::Head& head : told.heads) write_again(head, reading);
+  gateway::fuzz::run({data, size}, gateway::CodecRole::requests, gateway::fuzz::write_again);
   return 0;
 }

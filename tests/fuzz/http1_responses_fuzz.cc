@@ -1,7 +1,5 @@
 // Http1Codec as it reads what backends send. The first byte says how, the rest is the text.
 
-#include <array>
-
 #include "gateway/http1/message_writer.h"
 #include "tests/fuzz/codec_property.h"
 
@@ -11,7 +9,8 @@ namespace {
 /// What a client would get is the same response, and no other one behind it.
 void write_again(const Told::Head& head, const Reading& reading) {
   std::string text;
-  const WrittenHead written = write_response_head(head.fields, head.has_body, {.method = reading.method}, text);
+  const WrittenHead written =
+      write_response_head(head.fields, head.has_body, {.method = reading.method}, text);
   demand(written.error.empty() == !text.empty(), "an error writes nothing");
   if (text.empty()) return;
   const Told::Head again = read_written(text, reading);
@@ -24,13 +23,6 @@ void write_again(const Told::Head& head, const Reading& reading) {
 }  // namespace gateway::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace gateway;
-  using namespace gateway::fuzz;
-  if (size == 0) return 0;
-  constexpr std::array<std::string_view, 2> kMethods{"GET", "HEAD"};
-  Reading reading{CodecRole::responses, kMethods[(data[0] & 4) / 4], {}, (data[0] & 1) != 0, false};
-  if ((data[0] & 2) != 0) reading.limits = {.max_header_bytes = 256, .max_header_fields = 4};
-  const Told told = read_all_ways({reinterpret_cast<const char*>(data + 1), size - 1}, reading, data[0]);
-  for (const Told::Head& head : told.heads) write_again(head, reading);
+  gateway::fuzz::run({data, size}, gateway::CodecRole::responses, gateway::fuzz::write_again);
   return 0;
 }
