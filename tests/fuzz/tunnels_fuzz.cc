@@ -29,13 +29,12 @@ bool opens_tunnel(const Told::Head& head) {
   return upgrade_of(head).kind == Kind::asked && !check_request(client_request(head.fields, "local"));
 }
 
-/// Whether nothing of the handshake in HTTP/1.1 is left.
-bool is_of_http2(const HeaderList& head) {
+/// Whether nothing is left of the connection, nor of a length, nor `secret`, which belongs to the connection
+/// too.
+bool is_of_http2(const HeaderList& head, std::string_view secret) {
   for (const HeaderField field : head) {
-    if (field.name == "sec-websocket-key" || field.name == "sec-websocket-accept" ||
-        field.name == "content-length" || is_connection_specific(field.name)) {
+    if (field.name == secret || field.name == "content-length" || is_connection_specific(field.name))
       return false;
-    }
   }
   return true;
 }
@@ -70,7 +69,7 @@ void ask_from_http1(const Told::Head& head) {
   demand(upgrade.key.size() == kKey.size() && head.fields.count("sec-websocket-key") == 1,
          "and with one key");
   const HeaderList connect = websocket_connect(client_request(head.fields, "local"));
-  demand(asks_tunnel(connect) && !check_request(connect) && is_of_http2(connect),
+  demand(asks_tunnel(connect) && !check_request(connect) && is_of_http2(connect, "sec-websocket-key"),
          "it is what a client in HTTP/2 may ask");
   const std::string text = write_connect(connect);
   const Told::Head again = read_written(text, {.role = CodecRole::requests});
@@ -102,7 +101,7 @@ void answer_from_http1(const Told::Head& head) {
   if (head.fields.get(":status") != "101" || !judge_websocket_answer(head.fields, kKey).empty()) return;
   demand(!judge_websocket_answer(head.fields, kOurKey).empty(), "an answer is to one key");
   const HeaderList response = websocket_response(client_response(head.fields, "1.1"));
-  demand(response.get(":status") == "200" && is_of_http2(response),
+  demand(response.get(":status") == "200" && is_of_http2(response, "sec-websocket-accept"),
          "it is what a backend in HTTP/2 would say");
   answer_to_http1(response);
 }

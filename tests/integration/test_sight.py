@@ -6,7 +6,7 @@ import threading
 from h2.settings import SettingCodes
 
 from support.environment import wait_until
-from support.gateway import cluster
+from support.gateway import cluster, route
 from support.h1_backend import H1Backend
 from support.h2_client import H2Client, connect, connect_tls
 
@@ -96,6 +96,21 @@ def test_a_closed_window_of_one_stream_is_told_from_that_of_its_connection(gatew
             client.close()
 
 
+def test_a_socket_that_is_not_read_is_told_from_a_closed_window(gateway, nginx):
+    (nginx.files / "huge").write_bytes(b"x" * 16384 * KIB)
+    with gateway(cluster("files", "http/1.1", nginx.address), timeouts={"stall": "60s"}) as house:
+        client = H2Client(connect(house.h2c, receive_buffer=4096), connection_window=1 << 30,
+                          settings={SettingCodes.INITIAL_WINDOW_SIZE: 1 << 30}).wait_for_settings()
+        stream = client.get("/huge")
+
+        def pause():
+            row = next((row for row in streams(house)["by_memory"] if row["path"] == "/huge"), None)
+            return row and "socket_full" in row["response"]["pause"] and row["response"]["pause"]
+        assert "window" not in wait_until(pause, "a full socket")
+        client.reset(stream, CANCEL)
+        client.close()
+
+
 def test_an_upload_that_is_silent_is_told_from_a_request_that_waits_for_its_answer(gateway, certificates):
     with gateway(DEMO, timeouts={"stall": "60s"}) as house:
         client = H2Client(connect_tls(house.https, certificates), connection_window=1 << 20).wait_for_settings()
@@ -136,6 +151,22 @@ def test_the_page_shows_the_largest_and_counts_all(gateway, nginx, certificates)
         assert len({(row["connection"], row["stream"]) for row in everything}) == len(everything)
         assert house.ask_admin("/streams?limit=0").status == 400
         for client in clients:
+            client.close()
+
+
+def test_the_largest_are_shown_though_they_came_last(gateway, nginx):
+    """Each worker looks for its own largest: here are more streams than are asked for, and the first hold nothing."""
+    (nginx.files / "large").write_bytes(b"x" * 1024 * KIB)
+    with H1Backend(lambda connection: connection.read_head() and connection.closed_by_peer()) as mute, gateway(
+            cluster("files", "http/1.1", nginx.address), cluster("mute", "http/1.1", mute.address), workers=1,
+            routes=[route("files"), route("mute", "/mute")], timeouts={"stall": "60s"}) as house:
+        small = [slow_reader(house, 10, "/mute") for _ in range(2)]
+        wait_until(lambda: streams(house)["streams"] >= 20, "those that hold nothing")
+        large = [slow_reader(house, 3) for _ in range(2)]
+        wait_until(lambda: sum(row["path"] == "/large" and row["blocks"] > 0 for row in streams(house)["by_memory"]) == 6, "those that hold blocks")
+        page = streams(house, "?limit=6")
+        assert page["streams"] >= 26 and [row["path"] for row in page["by_memory"]] == ["/large"] * 6
+        for client in small + large:
             client.close()
 
 
