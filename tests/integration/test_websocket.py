@@ -13,6 +13,7 @@ from support.tunnels import TunnelBackend, open_tunnel
 from support.websocket import WebSocketServer, echo_all_in_h1, echo_all_in_h2, websocket_backend
 
 BIG = 64 * 1024
+MIB = 1 << 20
 EVERYWHERE = [route("app", websocket=True)]
 pairings = [pytest.mark.parametrize("behind", ["http/1.1", "h2"]), pytest.mark.parametrize("front", ["http/1.1", "h2"])]
 
@@ -109,6 +110,23 @@ def test_idle_tunnels_hold_no_block_and_are_not_ended_where_others_wait(gateway,
             tunnel.send(b"", end=True)
             assert backend.side(number).read_to_end()
             tunnel.close()
+
+
+def test_a_tunnel_that_falls_silent_keeps_sixteen_blocks_at_the_most(gateway, certificates):
+    """However much it has sent before: credit cannot be taken back."""
+    with TunnelBackend("http/1.1") as backend, gateway(cluster("app", "http/1.1", backend.address), routes=EVERYWHERE) as house:
+        tunnel = open_tunnel("h2", house, certificates)
+        side = backend.side()
+        kept = []
+        for turn in range(1, 9):
+            reading = threading.Thread(target=side.read, args=(turn * 2 * MIB,))
+            reading.start()
+            tunnel.send(b"x" * 2 * MIB)
+            reading.join()
+            kept.append(house.pool()["pool_blocks_used"]["request"])
+        assert max(kept) <= 16, kept
+        tunnel.reset()
+        side.over.set()
 
 
 NODE_SERVER = """
