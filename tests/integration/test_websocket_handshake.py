@@ -17,7 +17,7 @@ EVERYWHERE = [route("app", websocket=True)]
 FRONTS = ["http/1.1", "h2"]
 BEHIND = ["http/1.1", "h2"]
 at_both = [pytest.mark.parametrize("behind", BEHIND), pytest.mark.parametrize("front", FRONTS)]
-NO_ERROR = 0
+NO_ERROR, INTERNAL_ERROR = 0, 2
 
 
 def in_all_pairings(test):
@@ -220,6 +220,18 @@ def test_a_refusal_of_the_backend_is_an_answer_as_others(gateway, certificates, 
         tunnel.client.receive_until(tunnel.stream.over)
         assert tunnel.stream.ended
         assert tunnel.client.fetch("/page").body == b"connection 1"
+        tunnel.close()
+
+
+def test_a_refusal_that_is_cut_short_breaks_as_any_answer_does(gateway, certificates):
+    """With INTERNAL_ERROR: there is no tunnel, whose break would be CANCEL."""
+    def serve(connection):
+        if connection.read_head():
+            connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nshort")
+    with H1Backend(serve) as backend, gateway(cluster("app", "http/1.1", backend.address), routes=EVERYWHERE) as house:
+        tunnel = H2Tunnel(connect_tls(house.https, certificates))
+        tunnel.client.receive_until(tunnel.stream.over)
+        assert (tunnel.status, tunnel.stream.reset) == (401, INTERNAL_ERROR)
         tunnel.close()
 
 
