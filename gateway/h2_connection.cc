@@ -85,10 +85,11 @@ void H2Connection::on_readable() {
   for (int i = 0; i < kReadsATurn && !ended_ && !ending_; ++i) {
     const Transport::Result result = transport_->read(parts_.scratch);
     feed(parts_.scratch.first(result.bytes));
+    parts_.loop.count_read(result.bytes);
     if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
       return end(result.status == Transport::Status::closed ? "" : transport_->error());
     }
-    if (result.bytes < parts_.scratch.size()) break;
+    if (result.bytes < parts_.scratch.size() || parts_.loop.has_portion()) break;
   }
   if (ended_) return;
   owner_.on_connection_fed();

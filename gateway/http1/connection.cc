@@ -160,6 +160,7 @@ bool Http1Connection::read_some() {
   for (std::size_t i = 0; i < count; ++i) offered += spaces[i].bytes.size();
   const Transport::Result result = count == 1 ? transport_->read(spaces[0].bytes)
                                               : transport_->read_scattered(std::span(spaces).first(count));
+  worker_.loop.count_read(result.bytes);
   std::size_t fed = 0;
   for (std::size_t i = 0; fed < result.bytes; ++i) {
     const std::span<std::byte> space = spaces[i].bytes;
@@ -172,7 +173,7 @@ bool Http1Connection::read_some() {
     end_of_input(result.status);
     return false;
   }
-  return fed == offered || !held_.empty();
+  return (fed == offered && !worker_.loop.has_portion()) || !held_.empty();
 }
 
 bool Http1Connection::feed_held() {

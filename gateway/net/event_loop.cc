@@ -89,8 +89,13 @@ void EventLoop::on_turn_begin() {
   fed_.clear();
 }
 
+bool EventLoop::call_turn_end() {
+  read_ = 0;
+  return turn_end_ && turn_end_();
+}
+
 void EventLoop::on_turn_end() {
-  const bool again = turn_end_ && turn_end_();
+  const bool again = call_turn_end();
   if (stop_.load(std::memory_order_acquire)) {
     ev_break(loop_, EVBREAK_ALL);
   } else if (again || !fed_.empty()) {
@@ -145,10 +150,12 @@ void IoWatcher::feed(bool readable, bool writable) {
 }
 
 void IoWatcher::on_event(int events) noexcept {
+  EventLoop& loop = loop_;
   Lifeline::Watch watch(lifeline_);
   Callback callback = std::move(callback_);  // it must outlive *this
   callback((events & EV_READ) != 0, (events & EV_WRITE) != 0);
   if (!watch.gone()) callback_ = std::move(callback);
+  if (loop.has_portion()) loop.call_turn_end();
 }
 
 Deadline::Deadline(EventLoop& loop, std::function<void()> callback)

@@ -1,5 +1,6 @@
 #include "gateway/net/event_loop.h"
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <thread>
@@ -207,6 +208,31 @@ TEST(EventLoopTest, TurnEndIsCalledAgainWithoutSleepWhileItHasWork) {
   loop.run();
   EXPECT_LT(real_now() - began, 5s);
   EXPECT_GE(turns_with_events, 48);  // events are looked at in between
+}
+
+TEST(EventLoopTest, TurnEndComesBeforeTheNextEventWhereMuchWasRead) {
+  for (const std::size_t read : {EventLoop::kPortion, EventLoop::kPortion / 4}) {
+    EventLoop loop;
+    std::string order;
+    std::vector<std::pair<Fd, Fd>> sockets;
+    std::vector<std::unique_ptr<IoWatcher>> watchers;
+    for (int i = 0; i < 3; ++i) {
+      sockets.push_back(socket_pair());
+      watchers.push_back(std::make_unique<IoWatcher>(loop, sockets.back().first.get(), [&](bool, bool) {
+        order += 'r';
+        loop.count_read(read);
+      }));
+      watchers.back()->feed(true, false);
+    }
+    loop.set_turn_end([&] {
+      order += 'e';
+      EXPECT_FALSE(loop.has_portion());
+      if (std::ranges::count(order, 'r') == 3) loop.stop();
+      return false;
+    });
+    loop.run();
+    EXPECT_EQ(order, read == EventLoop::kPortion ? "ererere" "e" : "errre");
+  }
 }
 
 TEST(IoWatcherTest, TellsWhatIsWantedOnly) {
