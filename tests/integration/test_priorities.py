@@ -13,6 +13,7 @@ COUNT = 20
 SIZE = 512 << 10  # bytes of a download
 LARGE = 2 << 20
 RATE = 16 << 20  # bytes a second
+LATE = 192 << 10  # bytes by which a stream may be ahead or behind: what its pipe is filled with at once, twelve blocks
 
 # 19 downloads of one priority; when all have got some, the last one with its own. Tells who finished when, and how far all had come
 # when the first did.
@@ -112,4 +113,5 @@ def test_without_priorities_twenty_downloads_share_evenly(gateway, certificates,
         for came in told["marks"]:
             even = sum(came) // COUNT
             print(f"between {min(came) >> 10} and {max(came) >> 10} KiB, evenly {even >> 10}")
-            assert even * 3 // 4 <= min(came) and max(came) <= even * 5 // 4, came
+            apart = max(even // 4, LATE)
+            assert even - apart <= min(came) and max(came) <= even + apart, came

@@ -95,5 +95,5 @@ def test_after_the_stall_time_the_blocks_are_back(gateway, files, form):
             wait_until(lambda: waiting(house) == 0, "nobody waits any more", 60)
             assert ended(house) > 0
             assert all(time < 2 * PATIENCE for time in fetch_times(house, 10))
-            lines = [line for line in house.access_log() if line["path"] in ("/large", "/huge")]
-            assert lines and any("memory" in line["end"] or "ended with" in line["end"] for line in lines), lines[-3:]
+            house.wait_for_access(lambda line: line["path"] in ("/large", "/huge")
+                                  and ("memory" in line["end"] or "ended with" in line["end"]), "the reason in the log")
