@@ -20,6 +20,7 @@ from support.curl import Curl
 from support.environment import PATIENCE, wait_until
 from support.gateway import Gateway, cluster
 from support.h2_client import PREFACE, SETTINGS_TYPE, H2Client, connect, connect_tls, frame, tls_context
+from support.h2_peer import Closed
 from support.header_bombs import BOMBS, throw_bombs
 from support.peers import Nginx
 
@@ -110,7 +111,7 @@ def known(client):
     """Whether a client that was connected before gets an answer."""
     try:
         return client.fetch("/page", seconds=TIMEOUT / PATIENCE).status == 200
-    except (OSError, AssertionError):
+    except (OSError, AssertionError, Closed):
         return False
 
 
