@@ -8,10 +8,11 @@
 namespace gateway {
 namespace {
 
-// What a connection queues before it asks the socket, and what it may read or write in one turn: others wait too.
+// What a connection queues before it asks the socket, and what it may write, or read and drop, in one turn: others wait too. What it
+// reads is bounded by the loop's portion.
 constexpr std::size_t kOutputBytes = 64 * 1024;
-constexpr int kReadsATurn = 4;
 constexpr int kWritesATurn = 8;
+constexpr int kDropsATurn = 4;
 constexpr Duration kLinger = std::chrono::seconds(1);
 
 }  // namespace
@@ -82,14 +83,15 @@ void H2Connection::on_open_failed(std::string_view reason) { end(reason); }
 
 void H2Connection::on_readable() {
   if (ending_) return discard();
-  for (int i = 0; i < kReadsATurn && !ended_ && !ending_; ++i) {
+  bool has_more = true;  // and it is this connection's turn to read it
+  while (has_more && !ended_ && !ending_) {
     const Transport::Result result = transport_->read(parts_.scratch);
     feed(parts_.scratch.first(result.bytes));
     parts_.loop.count_read(result.bytes);
     if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
       return end(result.status == Transport::Status::closed ? "" : transport_->error());
     }
-    if (result.bytes < parts_.scratch.size() || parts_.loop.has_portion()) break;
+    has_more = result.bytes == parts_.scratch.size() && !parts_.loop.has_portion();
   }
   if (ended_) return;
   owner_.on_connection_fed();
@@ -99,7 +101,7 @@ void H2Connection::on_readable() {
 // A socket that is closed with unread bytes in it is reset, and the peer may lose what was sent last: the end of an answer, the
 // GOAWAY that tells why. So what comes is read and dropped until the peer has closed, for a moment.
 void H2Connection::discard() {
-  for (int i = 0; i < kReadsATurn; ++i) {
+  for (int i = 0; i < kDropsATurn; ++i) {
     const Transport::Result result = transport_->read(parts_.scratch);
     if (result.status == Transport::Status::again) return;
     if (result.status != Transport::Status::ok) return end(session_.end_reason());

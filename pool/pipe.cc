@@ -91,6 +91,16 @@ bool Pipe::may_grow() const {
   return blocks_ == 0 || (blocks_ < target_ && !local_.pool().under_pressure());
 }
 
+// Takes another block if the pipe may have one and there is one.
+bool Pipe::grow() {
+  if (!may_grow()) return false;
+  BlockRef block = local_.try_acquire(terms_.direction, &group_);
+  if (!block) return false;
+  cancel_wait();
+  add(std::move(block));
+  return true;
+}
+
 void Pipe::grow_target() {
   if (local_.pool().under_pressure()) {
     target_ = 1;
@@ -111,11 +121,7 @@ std::size_t Pipe::room() const {
 
 std::size_t Pipe::invite() {
   if (closed_ || end_ != End::open || !accepting_) return 0;
-  while (may_grow()) {
-    BlockRef block = local_.try_acquire(terms_.direction, &group_);
-    if (!block) break;
-    cancel_wait();
-    add(std::move(block));
+  while (grow()) {
   }
   if (blocks_ == 0 && !subscription_.waiting() && !terms_.doorbell_returns) {
     subscription_.request(terms_.urgency, terms_.direction, rank_);
@@ -184,10 +190,7 @@ void Pipe::commit(std::size_t n) {
 
 std::size_t Pipe::spaces(std::span<Space> spaces) {
   if (writable().empty()) return 0;
-  while (chunks_.size() - write_ < spaces.size() && may_grow()) {
-    BlockRef block = local_.try_acquire(terms_.direction, &group_);
-    if (!block) break;
-    add(std::move(block));
+  while (chunks_.size() - write_ < spaces.size() && grow()) {
   }
   std::size_t count = 0;
   for (std::size_t i = write_; i < chunks_.size() && count < spaces.size(); ++i) {

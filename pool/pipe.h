@@ -161,6 +161,7 @@ class Pipe final : private ReleaseSubscription::Owner {
   void drop_unneeded();
   bool rings_again() const { return has_promised_ || terms_.doorbell_returns; }
   bool may_grow() const;
+  bool grow();
   void grow_target();
   void cancel_wait();
   void notify_room();
