@@ -10,8 +10,9 @@ import time
 import pytest
 
 from support.curl import H2Load
+from support.empty_pool import LARGE, Holder, UploadHolder, waiting
 from support.environment import PATIENCE, scaled, wait_until
-from support.gateway import cluster
+from support.gateway import cluster, route
 from support.h1_client import H1Client
 from support.h2_backend import H2Backend
 
@@ -77,9 +78,12 @@ def fetch(address, path):
     return {reply.body if reply.whole else None for reply in replies}
 
 
-def all_of(work, count):
+def all_of(work, count, meanwhile=lambda: None):
+    """What work(0) to work(count - 1) return, each in a thread of its own; `meanwhile` is called once all have begun."""
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, range(count)))
+        results = [pool.submit(work, number) for number in range(count)]
+        meanwhile()
+        return [result.result() for result in results]
 
 
 def expect_cap(house, blocks):
@@ -92,11 +96,13 @@ def expect_cap(house, blocks):
 @pytest.mark.parametrize("shortage", SHORTAGES)
 @pytest.mark.parametrize("kind", ["http/1.1", "h2"])
 @pytest.mark.parametrize("blocks", [1, 4])
-def test_p1_p4_uploads_share_few_blocks(gateway, nginx, nghttpd, kind, blocks, shortage):
+def test_p1_p4_uploads_share_few_blocks(gateway, nginx, nghttpd, certificates, kind, blocks, shortage):
+    """They begin while the pool is empty, so that all of them are there when it has blocks again."""
     server = nginx if kind == "http/1.1" else nghttpd
     if kind == "h2" and blocks == 1:
         pytest.skip("nghttpd sends back what is uploaded: both ways")
     (server.files / "up").mkdir(exist_ok=True)
+    (server.files / "large").write_bytes(b"x" * LARGE)
     count = scaled(200 if blocks == 4 else 50, 16)
 
     def upload(number):
@@ -110,8 +116,16 @@ def test_p1_p4_uploads_share_few_blocks(gateway, nginx, nghttpd, kind, blocks, s
         client.close()
         arrived = (server.files / "up" / f"h1-{number}").read_bytes() if kind == "http/1.1" else reply.body
         return reply.status in (200, 201, 204) and arrived == body
-    with gateway(cluster("app", kind, server.address), memory={**FEW, "blocks": blocks, "shortage": shortage}) as house:
-        assert all(all_of(upload, count))
+    with H2Backend(consume=False) as unread, gateway(
+            cluster("app", kind, server.address), cluster("unread", "h2", unread.address),
+            routes=[route("app"), route("unread", "/unread")], memory={**FEW, "blocks": blocks, "shortage": shortage}) as house:
+        # The only block may become the response's, before the upload to an h2 backend has one.
+        holder = UploadHolder(house, certificates, "/unread", blocks) if blocks > 1 else Holder(house, certificates)
+
+        def let_go():
+            wait_until(lambda: waiting(house) > len(holder.streams), "uploads wait too")
+            holder.close()
+        assert all(all_of(upload, count, let_go))
         expect_cap(house, blocks)
 
 

@@ -49,6 +49,26 @@ class Holder:
         self.client.close()
 
 
+class UploadHolder:
+    """Clients whose uploads hold every block that requests may have, of two or more. `path`: of an h2 backend that reads no body."""
+
+    def __init__(self, house, certificates, path, blocks, streams=8):
+        # More than the backend's window and all blocks take.
+        body = b"x" * 200_000
+        self.clients = [H2Client(connect_tls(house.https, certificates)).wait_for_settings() for _ in range(streams)]
+        self.streams = [client.post(path, body) for client in self.clients]
+
+        def is_empty():
+            for client in self.clients:
+                client.receive(0)
+            return waiting(house) >= streams - blocks
+        wait_until(is_empty, "the pool is empty")
+
+    def close(self):
+        for client in self.clients:
+            client.close()
+
+
 def waiting(house):
     return sum(house.pool()["pool_waiting"].values())
 
