@@ -83,14 +83,21 @@ def counted(proxy, load, count):
     return Point(len(times), count - len(times), seconds, cpu, times, proxy.pss())
 
 
+def evenly(clients, rate, seconds):
+    """h2load's options for `rate` requests/s in total. Each of its clients asks for what has become due every 10 ms, or when one request has;
+    they begin one after the other over that time. All opened at once, their bursts would coincide the more the faster a proxy shakes hands."""
+    period = max(0.010, clients / rate)
+    return [f"--rps={rate / clients:.6f}", "-n", round(rate * seconds), "-r", max(1, round(clients / period / 1000)), "--rate-period=1ms"]
+
+
 def timed(proxy, load, seconds, rate=None):
     """The same for a time, with `rate` requests/s in total; looks only at the time after all connections stand."""
     warm_up = 1 + load.clients * 0.0025
     with tempfile.TemporaryDirectory() as name:
         log = pathlib.Path(name) / "log"
-        options = ["-c", load.clients, "-m", load.streams, *load.options, f"--duration={round((seconds + warm_up + 0.5) * 1000)}ms"]
-        if rate:
-            options.append(f"--rps={rate / load.clients:.6f}")
+        options = ["-c", load.clients, "-m", load.streams, *load.options]
+        lasting = seconds + warm_up + 0.5
+        options += evenly(load.clients, rate, lasting) if rate else [f"--duration={round(lasting * 1000)}ms"]
         with subprocess.Popen(h2load(proxy.port, load.path, log, *options), stdout=subprocess.DEVNULL) as child:
             time.sleep(warm_up)
             before, begin = proxy.cpu(), time.time()
