@@ -43,6 +43,11 @@ def test_the_bytes_of_bodies_are_told_apart_from_those_of_heads():
     assert load.parse_data_bytes("no summary") is None
 
 
+def test_clients_at_a_rate_begin_over_the_time_from_one_turn_of_theirs_to_the_next():
+    assert load.evenly(10, 20000, 2) == ["--rps=2000.000000", "-n", 40000, "-r", 1, "--rate-period=1ms"]  # ten within 10 ms
+    assert load.evenly(4000, 2000, 6) == ["--rps=0.500000", "-n", 12000, "-r", 2, "--rate-period=1ms"]  # 4000 within 2 s
+
+
 @pytest.mark.parametrize("share, value", [(0.5, 50), (0.99, 99), (1.0, 100)])
 def test_a_quantile_is_one_of_the_values(share, value):
     assert load.quantile(list(range(1, 101)), share) == value

@@ -60,7 +60,7 @@ class UploadHolder:
 
         def is_empty():
             for client in self.clients:
-                client.receive(0)
+                client.receive(0.001)
             return waiting(house) >= streams - blocks
         wait_until(is_empty, "the pool is empty")
 
