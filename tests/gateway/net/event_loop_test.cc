@@ -4,6 +4,7 @@
 #include <csignal>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "tests/gateway/net/net_fixture.h"
 
@@ -16,7 +17,7 @@ Time real_now() {
 
 TEST(DeadlineTest, NeverFiresEarly) {
   EventLoop loop;
-  for (const Duration after : {Duration(300us), Duration(1ms), Duration(3700us), Duration(20ms)}) {
+  for (const Duration after : {Duration(300us), Duration(1ms), Duration(3700us), Duration(20ms), Duration(200ms)}) {
     Time fired;
     Deadline deadline(loop, [&] {
       fired = real_now();
@@ -120,6 +121,29 @@ TEST(DeadlineTest, WaitingCostsNoTurns) {
   deadline.set(90ms);
   run_for(loop, 100ms);
   EXPECT_LT(turns, 12);
+}
+
+TEST(DeadlineTest, ThoseOfManyWakeTheLoopTogether) {
+  EventLoop loop;
+  int turns = 0;
+  int early = 0;
+  std::vector<std::unique_ptr<Deadline>> deadlines;
+  const Time begin = real_now();
+  for (int i = 0; i < 100; ++i) {  // over 50 ms, which have room for eight of their moments
+    const Duration after = 640ms + i * 500us;
+    deadlines.push_back(std::make_unique<Deadline>(loop, [&, after] { early += real_now() - begin < after; }));
+    deadlines.back()->set(after);
+  }
+  deadlines.back() = std::make_unique<Deadline>(loop, [&] { loop.stop(); });
+  deadlines.back()->set(1s);
+  loop.set_turn_end([&] {
+    ++turns;
+    return false;
+  });
+  loop.run();
+  EXPECT_TRUE(std::none_of(deadlines.begin(), deadlines.end(), [](const auto& deadline) { return deadline->armed(); }));
+  EXPECT_EQ(early, 0);
+  EXPECT_LT(turns, 25);
 }
 
 TEST(DeadlineTest, MayDieInItsCallback) {
