@@ -193,7 +193,8 @@ def test_the_access_log_says_what_was_waited_for(gateway, nginx, certificates):
         client.receive_until(lambda: shut in client.streams and len(client.streams[shut].body) >= 65535)
         others = [client.get(f"/large?wait{i}") for i in range(6)]  # the connection's window is used up as well
         wait_until(lambda: waiting(house) > 0, "the pool is empty")
-        wait_until(lambda: streams(house)["by_memory"][0]["response"]["paused_ms"] > 300, "a pause")
+        wait_until(lambda: [stream["response"]["paused_ms"] > 300 for stream in streams(house)["by_memory"]
+                            if stream["cluster"] == "files"] == [True] * 7, "a pause of each")
         client.consume = True
         client.h2.increment_flow_control_window(1 << 24)
         for stream in (shut, *others):
