@@ -57,8 +57,6 @@ void Http1Connection::send(std::string_view head, const WrittenHead& message, po
     body->set_consumer(&source_);
     body->accept();
   }
-  // A request that is whole leaves at once, so that its backend works while this turn goes on. What comes of that, the turn's end tells.
-  if (!is_client() && outgoing_ == nullptr && !is_blocked_ && !write_failed_) transport_->write(output_);
   write_soon();
 }
 
