@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -16,15 +15,15 @@ namespace {
 constexpr Duration kTimerSlack = std::chrono::microseconds(200);
 constexpr Duration kForever = std::chrono::hours(24 * 365);
 
-/// At or after `moment`, by a 64th of `rest` and Deadline::kLate at most: on a grid of milliseconds, so that the timers of many
-/// connections wake the loop together.
-Time on_grid(Time moment, Duration rest) {
-  using Milliseconds = std::chrono::duration<std::uint64_t, std::milli>;
-  const auto share = std::chrono::duration_cast<Milliseconds>(std::min(rest / 64, Duration(Deadline::kLate)));
-  const Duration step = std::chrono::milliseconds(std::bit_floor(share.count()));
-  if (step == Duration::zero()) return moment;
+/// How long after `moment`, which is `rest` away, its timer is set: a 64th of `rest` and Deadline::kLate at most, to a grid of
+/// milliseconds, so that the timers of many connections wake the loop together.
+Duration to_grid(Time moment, Duration rest) {
+  using std::chrono::milliseconds;
+  const auto share = std::chrono::duration_cast<milliseconds>(std::min(rest / 64, Deadline::kLate));
+  if (share == milliseconds::zero()) return Duration::zero();
+  const Duration step = milliseconds(std::bit_floor(static_cast<unsigned>(share.count())));
   const Duration past = moment.time_since_epoch() % step;
-  return past == Duration::zero() ? moment : moment + (step - past);
+  return (step - past) % step;
 }
 
 double seconds(Duration duration) {
@@ -191,7 +190,7 @@ void Deadline::set(Duration after) {
 void Deadline::arm() {
   ev_timer_stop(loop_.raw(), &timer_);
   const Duration rest = std::max(Duration(*expiry_ - loop_.now()), Duration::zero());
-  ev_timer_set(&timer_, seconds(rest + (on_grid(*expiry_, rest) - *expiry_) + kTimerSlack), 0.);
+  ev_timer_set(&timer_, seconds(rest + to_grid(*expiry_, rest) + kTimerSlack), 0.);
   ev_timer_start(loop_.raw(), &timer_);
   timer_at_ = *expiry_;
 }
