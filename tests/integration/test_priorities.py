@@ -12,9 +12,8 @@ from support.relay import Relay
 COUNT = 20
 SIZE = 512 << 10  # bytes of a download
 LARGE = 2 << 20
-RATE = 16 << 20  # bytes a second
-# Bytes by which a stream may be ahead or behind: what its pipe is filled with at once, twelve blocks; twice where backends are late more often.
-LATE = scaled(192, 384) << 10
+RATE = scaled(16, 8) << 20  # bytes a second: of a link that is full, where a sanitizer slows all as well
+LATE = 192 << 10  # bytes by which a stream may be ahead or behind: what its pipe is filled with at once, twelve blocks
 
 # 19 downloads of one priority; when all have got some, the last one with its own. Tells who finished when, and how far all had come
 # when the first did.
