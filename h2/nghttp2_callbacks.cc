@@ -214,7 +214,7 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options(const SessionLimits&
 enum class Lifetime : std::uint8_t { stays, copied };
 
 // The fields as nghttp2 has them; valid until the thread's next call.
-std::span<const nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
+std::span<nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
   constexpr auto kStays = static_cast<std::uint8_t>(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
   const std::uint8_t copies = lifetime == Lifetime::stays ? kStays : std::uint8_t{NGHTTP2_NV_FLAG_NONE};
   static thread_local std::vector<nghttp2_nv> of_thread;
@@ -257,8 +257,15 @@ std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers,
                                 &stream);
 }
 
-int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body) {
+int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body,
+                    bool index_date) {
   const auto fields = to_nghttp2(headers, Lifetime::stays);
+  if (!index_date) {
+    for (nghttp2_nv& field : fields) {
+      const std::string_view name(reinterpret_cast<const char*>(field.name), field.namelen);
+      if (name == "date") field.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    }
+  }
   const nghttp2_data_provider body = body_of(stream);
   return nghttp2_submit_response(nghttp2, stream.id(), fields.data(), fields.size(),
                                  has_body ? &body : nullptr);

@@ -23,8 +23,10 @@ Nghttp2Ptr make_nghttp2_session(Session& session, Nghttp2Memory& memory);
 /// then, and does not copy it.
 std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream,
                             bool has_body);
-/// A final response, whose `headers` stays as long. Returns 0 or a negative nghttp2 error, like the following.
-int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body);
+/// A final response, whose `headers` stays as long. `index_date`: its Date is worth a place in the peer's table.
+/// Returns 0 or a negative nghttp2 error, like the following.
+int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body,
+                    bool index_date);
 /// Ends a stream that nothing is kept of with RST_STREAM(REFUSED_STREAM).
 void submit_refusal(nghttp2_session* nghttp2, std::int32_t stream_id);
 int submit_interim(nghttp2_session* nghttp2, const HeaderList& headers, std::int32_t stream_id);

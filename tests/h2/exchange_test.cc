@@ -190,6 +190,34 @@ TEST(Exchange, SensitiveFieldsStaySensitive) {
     EXPECT_EQ(field.sensitive, field.name == "authorization") << field.name;
 }
 
+// A client that asks now and then gets another Date each time: its table would hold nothing else (RFC 7541 §2.3.2).
+TEST(Exchange, ADateHasAPlaceInTheTableOnceItIsRepeated) {
+  SessionPair pair;
+  std::string date;
+  pair.server.serve = [&date](Side& side, bool) {
+    HeaderList head = response_head();
+    head.add("date", date);
+    side.stream->respond(std::move(head), nullptr);
+  };
+  const auto never_indexed = [&](int second) {
+    date = "Thu, 26 Nov 2026 10:00:" + std::to_string(10 + second) + " GMT";
+    const Side& call = pair.client.request(request_head());
+    EXPECT_TRUE(pair.run());
+    for (const HeaderField field : *call.head(HeadersKind::response)) {
+      if (field.name == "date") return field.value == date && field.sensitive;
+    }
+    ADD_FAILURE() << "no date";
+    return false;
+  };
+  EXPECT_TRUE(never_indexed(0));
+  EXPECT_FALSE(never_indexed(0));
+  EXPECT_FALSE(never_indexed(0));
+  EXPECT_TRUE(never_indexed(1));
+  const std::size_t before = pair.server.session->nghttp2_bytes();
+  for (int second = 2; second < 50; ++second) EXPECT_TRUE(never_indexed(second));
+  EXPECT_EQ(pair.server.session->nghttp2_bytes(), before);
+}
+
 TEST(Exchange, EarlyAnswerEndsTheRequestWithNoError) {
   SessionPair pair;
   pair.server.accepts = false;  // the server never invites the body: the client stays at zero window
