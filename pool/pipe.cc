@@ -10,6 +10,10 @@
 namespace pool {
 namespace {
 
+// By how much a pipe grows at once. Each step of an upload takes a round trip: 1 MiB over one of 50 ms comes at 27 Mb/s, with
+// 2 at 16, with 8 at 38, where GETs of 100 KiB went through more blocks than a core's cache holds.
+constexpr std::size_t kGrowth = 4;
+
 bool contains(std::span<const std::byte> all, std::span<const std::byte> part) {
   const std::less_equal<const std::byte*> before;
   return before(all.data(), part.data()) && before(part.data() + part.size(), all.data() + all.size());
@@ -105,7 +109,7 @@ void Pipe::grow_target() {
   if (local_.pool().under_pressure()) {
     target_ = 1;
   } else if (used_ >= target_ * local_.pool().payload()) {
-    target_ = std::min(target_ * 2, terms_.max_blocks);
+    target_ = std::min(target_ * kGrowth, terms_.max_blocks);
   } else {
     return;
   }

@@ -57,8 +57,8 @@ class PipeWatcher {
 ///
 /// Room is what the pipe can store with the memory that it has. A producer that invites a peer to send
 /// (HTTP/2 credit) promises room first, and a promise always has its bytes: promised() <= space(). A pipe has
-/// up to `max_blocks` blocks: one at first, doubled each time the consumer has kept pace with a producer that
-/// used all of its room, back to one while others wait. A drained block goes back to the pool, whose next
+/// up to `max_blocks` blocks: one at first, four times as many each time the consumer has kept pace with a producer
+/// that used all of its room, back to one while others wait. A drained block goes back to the pool, whose next
 /// waiter has it; only promised room is kept. A pipe waits for a block only while it holds none (rule 4: a
 /// holder never waits).
 ///

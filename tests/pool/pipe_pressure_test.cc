@@ -113,10 +113,10 @@ TEST_F(PipePressureTest, H4_ABlockGrantedToAPipeThatEndsIsPassedOn) {
   EXPECT_EQ(waiting.room(), payload());
 }
 
-TEST_F(PipePressureTest, GrowsByDoublingWhileTheConsumerKeepsPace) {
-  Pipe pipe(local, group, {Direction::request, Urgency::invite, 0, 4});
+TEST_F(PipePressureTest, GrowsFourfoldWhileTheConsumerKeepsPace) {
+  Pipe pipe(local, group, {Direction::request, Urgency::invite, 0, 6});
   pipe.accept();
-  for (const std::size_t blocks : {1U, 2U, 4U, 4U}) {
+  for (const std::size_t blocks : {1U, 4U, 6U, 6U}) {
     const std::size_t room = pipe.invite();
     EXPECT_EQ(room, blocks * payload());
     EXPECT_EQ(pipe.blocks(), blocks);
@@ -156,18 +156,18 @@ TEST_F(PipePressureTest, GrowsOnlyWhenAsMuchAsItsShareWasUsed) {
   send(payload() / 2);
   EXPECT_EQ(pipe.invite(), payload());
   send(payload() - payload() / 2);
-  EXPECT_EQ(pipe.invite(), 2 * payload());
+  EXPECT_EQ(pipe.invite(), 4 * payload());
   send(payload());
-  EXPECT_EQ(pipe.invite(), 2 * payload()) << "half of the share that it has now";
+  EXPECT_EQ(pipe.invite(), 4 * payload()) << "a quarter of the share that it has now";
 }
 
 TEST_F(PipePressureTest, DoesNotGrowWhileTheConsumerLags) {
-  Pipe pipe(local, group, kNoDoorbell);
+  Pipe pipe(local, group, {Direction::request, Urgency::invite, 0, 6});
   pipe.accept();
   write(pipe, pipe.invite());
   take_all(pipe);
   write(pipe, pipe.invite());
-  EXPECT_EQ(pipe.blocks(), 2U);
+  EXPECT_EQ(pipe.blocks(), 4U);
   for (int round = 0; round < 10; ++round) {
     pipe.take(payload());
     EXPECT_EQ(pipe.invite(), payload());

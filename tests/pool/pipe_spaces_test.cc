@@ -17,10 +17,8 @@ class PipeSpacesTest : public PipeTest {
  protected:
   PipeSpacesTest() {
     pipe->accept();
-    for (const std::size_t blocks : {1, 2}) {
-      write(*pipe, blocks * payload());
-      take_all(*pipe);
-    }
+    write(*pipe, payload());
+    take_all(*pipe);
   }
   void TearDown() override {
     spaces = {};
@@ -108,7 +106,7 @@ TEST_F(PipeSpacesTest, TheyOutlastAPipeThatClosesWhileTheyAreFilled) {
   keep(1);
   keep(2);
   EXPECT_EQ(pipe->readable(), 0U);
-  EXPECT_EQ(pipe->bytes_in(), 3 * payload() + text.size());
+  EXPECT_EQ(pipe->bytes_in(), payload() + text.size());
   spaces = {};
   EXPECT_EQ(used(), 0U);
 }
