@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 #include <utility>
 
 #include "h2/nghttp2_callbacks.h"
@@ -144,11 +143,6 @@ void Session::stream_closed(Stream* stream, ErrorCode code) {
   if (stream == nullptr) return;
   if (stream->seen_final_headers_) response_over(stream->received() > static_cast<std::int64_t>(limits_.doorbell));
   streams_.release(*stream)->close(code);
-}
-
-bool Session::repeats_date(std::string_view date) {
-  const std::size_t hash = std::hash<std::string_view>{}(date);
-  return std::exchange(last_date_, hash) == hash;
 }
 
 // A request whose HEADERS wait in nghttp2: it forgets them when their turn comes, and calls nobody.

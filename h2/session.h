@@ -11,6 +11,7 @@
 #include "h2/abuse_guard.h"
 #include "h2/error_code.h"
 #include "h2/header_list.h"
+#include "h2/last_date.h"
 #include "h2/nghttp2_priorities.h"
 #include "h2/nghttp2_ptr.h"
 #include "h2/settings.h"
@@ -174,9 +175,6 @@ class Session {
   void stream_closed(Stream* stream, ErrorCode code);
 
   void response_over(bool is_large) { large_responses_ = (15 * large_responses_ + (is_large ? kWhole : 0)) / 16; }
-  // Whether the response that left before had this Date too; of now on it is the last. A client that comes back after seconds
-  // would have each in its table (RFC 7541 §2.3.2), beside what is of use, and never twice.
-  bool repeats_date(std::string_view date);
   bool expects_large_response() const { return large_responses_ >= kWhole / 16; }
   Stream* find(std::int32_t id) const;
   Stream& add_stream(std::int32_t id);
@@ -218,7 +216,7 @@ class Session {
   // Of a client's latest responses those that went beyond the doorbell, the later the heavier; kWhole: all.
   static constexpr std::uint32_t kWhole = 256;
   std::uint32_t large_responses_ = kWhole;
-  std::size_t last_date_ = 0;  // its hash
+  LastDate last_date_;
   Priorities priorities_;
   Nghttp2Memory nghttp2_memory_;
   Nghttp2Ptr nghttp2_;

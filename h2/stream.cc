@@ -143,7 +143,7 @@ void Stream::respond(HeaderList headers, pool::Pipe* body) {
     error = submit_interim(nghttp2, headers, id_);
   } else {
     head_ = std::move(headers);
-    error = submit_response(nghttp2, head_, *this, body != nullptr, session_.repeats_date(head_.get("date")));
+    error = submit_response(nghttp2, head_, *this, body != nullptr, session_.last_date_.repeats(head_.get("date")));
   }
   if (error != 0) return reset(ErrorCode::internal_error);
   if (body != nullptr) set_outbound(body);
