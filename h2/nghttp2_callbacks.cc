@@ -213,8 +213,9 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options(const SessionLimits&
 // Whether nghttp2 reads a list when its frame leaves, or copies it when it is submitted.
 enum class Lifetime : std::uint8_t { stays, copied };
 
-// The fields as nghttp2 has them; valid until the thread's next call.
-std::span<nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
+// The fields as nghttp2 has them; valid until the thread's next call. Those that are sensitive are not indexed, nor a Date
+// without `index_date`.
+std::span<const nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime, bool index_date = true) {
   constexpr auto kStays = static_cast<std::uint8_t>(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
   const std::uint8_t copies = lifetime == Lifetime::stays ? kStays : std::uint8_t{NGHTTP2_NV_FLAG_NONE};
   static thread_local std::vector<nghttp2_nv> of_thread;
@@ -226,7 +227,8 @@ std::span<nghttp2_nv> to_nghttp2(const HeaderList& headers, Lifetime lifetime) {
         reinterpret_cast<const std::uint8_t*>(text.data()));  // nghttp2 only reads
   };
   for (const HeaderField field : headers) {
-    const auto flags = static_cast<std::uint8_t>(copies | (field.sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : 0));
+    const bool is_indexed = !field.sensitive && (index_date || field.name != "date");
+    const auto flags = static_cast<std::uint8_t>(copies | (is_indexed ? 0 : NGHTTP2_NV_FLAG_NO_INDEX));
     *next++ = {bytes(field.name), bytes(field.value), field.name.size(), field.value.size(), flags};
   }
   return fields;
@@ -259,13 +261,7 @@ std::int32_t submit_request(nghttp2_session* nghttp2, const HeaderList& headers,
 
 int submit_response(nghttp2_session* nghttp2, const HeaderList& headers, Stream& stream, bool has_body,
                     bool index_date) {
-  const auto fields = to_nghttp2(headers, Lifetime::stays);
-  if (!index_date) {
-    for (nghttp2_nv& field : fields) {
-      const std::string_view name(reinterpret_cast<const char*>(field.name), field.namelen);
-      if (name == "date") field.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-    }
-  }
+  const auto fields = to_nghttp2(headers, Lifetime::stays, index_date);
   const nghttp2_data_provider body = body_of(stream);
   return nghttp2_submit_response(nghttp2, stream.id(), fields.data(), fields.size(),
                                  has_body ? &body : nullptr);

@@ -11,7 +11,7 @@ namespace pool {
 namespace {
 
 // By how much a pipe grows at once. Each step of an upload takes a round trip: 1 MiB over one of 50 ms comes at 27 Mb/s, with
-// 2 at 16, with 8 at 38, where GETs of 100 KiB went through more blocks than a core's cache holds.
+// 2 at 16, with 8 at 38, but GETs of 100 KiB then cost 1.04 of the CPU time.
 constexpr std::size_t kGrowth = 4;
 
 bool contains(std::span<const std::byte> all, std::span<const std::byte> part) {
