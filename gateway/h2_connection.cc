@@ -94,6 +94,7 @@ void H2Connection::on_readable() {
     has_more = result.bytes == parts_.scratch.size() && !parts_.loop.has_portion();
   }
   if (ended_) return;
+  owes_acknowledgement_ = session_.role() == h2::Role::client && session_.open_streams() > 0;
   owner_.on_connection_fed();
   write_soon();
 }
@@ -124,6 +125,7 @@ void H2Connection::at_turn_end() {
     if (i + 1 == kWritesATurn) write_soon();
   }
   if (ended_) return;
+  if (std::exchange(owes_acknowledgement_, false)) transport_->acknowledge();
   if (output_.empty() && session_.done()) ending_ = true;
   if (ending_) linger();
 }
@@ -136,6 +138,7 @@ bool H2Connection::write_some() {
   if (parts_.pool.under_pressure()) limit_unsent();
   const std::size_t before = output_.bytes();
   const Transport::Result result = transport_->write(output_);
+  if (result.bytes > 0) owes_acknowledgement_ = false;  // it left with them
   if (result.status == Transport::Status::failed || result.status == Transport::Status::closed) {
     end(transport_->error());
     return false;

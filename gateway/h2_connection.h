@@ -98,6 +98,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask, private
   SocketStall stall_;
   KeepAlive keep_alive_;
   Deadline linger_deadline_;  // armed while the peer is given time to read our last frames
+  bool owes_acknowledgement_ = false;  // the peer may wait for it with what is to follow
   bool is_blocked_ = false;  // the socket took less than there was
   bool ending_ = false;      // the session is over: what is left is to write its last frames
   bool is_unsent_limited_ = false;

@@ -36,6 +36,7 @@ Http1Connection::Http1Connection(const WorkerParts& worker, std::unique_ptr<Tran
 
 void Http1Connection::expect(std::string_view method) {
   codec_.begin(method);
+  head_came_ = false;
   transport_->want_read(true);
   if (!held_.empty()) worker_.turn_end.schedule(*this);
 }
@@ -173,6 +174,8 @@ bool Http1Connection::read_some() {
     end_of_input(result.status);
     return false;
   }
+  // Once a message: until something is sent the kernel goes on to acknowledge by itself.
+  if (std::exchange(head_came_, false) && !codec_.idle()) transport_->acknowledge();
   return (fed == offered && !worker_.loop.has_portion()) || !held_.empty();
 }
 
@@ -228,8 +231,14 @@ void Http1Connection::end_of_input(Transport::Status status) {
 }
 
 void Http1Connection::on_head(h2::HeaderList&& head, bool has_body) {
+  head_came_ = true;
   if (is_client() && has_body) codec_.stop();  // it has no place yet
   owner_.on_head(std::move(head), has_body);
+}
+
+void Http1Connection::on_interim(h2::HeaderList&& head) {
+  head_came_ = true;
+  owner_.on_interim(std::move(head));
 }
 
 void Http1Connection::on_body(std::span<const std::byte> bytes) {

@@ -126,7 +126,7 @@ class Http1Connection final : private TransportEvents,
   void at_turn_end() override;
   bool admits_section(std::size_t bytes) override { return owner_.admits_section(bytes); }
   void on_head(h2::HeaderList&& head, bool has_body) override;
-  void on_interim(h2::HeaderList&& head) override { owner_.on_interim(std::move(head)); }
+  void on_interim(h2::HeaderList&& head) override;
   void on_body(std::span<const std::byte> bytes) override;
   void on_trailers(h2::HeaderList&& trailers) override { owner_.on_trailers(std::move(trailers)); }
   void on_complete(bool keep_alive) override;
@@ -159,6 +159,7 @@ class Http1Connection final : private TransportEvents,
   WrittenHead message_;          // how the body that goes ends
   std::uint64_t body_left_ = 0;  // bytes of a sized body that are still to go
   bool sending_ = false;
+  bool head_came_ = false;   // in the read under way
   bool received_ = false;    // a message has become whole in the codec's call
   bool keep_alive_ = false;  // what it says of the connection
   bool is_blocked_ = false;  // the socket took less than there was

@@ -41,6 +41,8 @@ std::string connect_error(int fd);
 
 /// Small writes leave at once; no effect on a unix socket.
 void set_no_delay(int fd);
+/// What was received is acknowledged now instead of with what is sent next, or 40 ms later; no effect on a unix socket.
+void acknowledge_now(int fd);
 /// The kernel takes no more than that in advance of what is on its way to the peer; no effect on a unix socket.
 void set_unsent_limit(int fd, int bytes);
 /// close() is to drop what was not sent and to reset the connection; no effect on a unix socket.

@@ -33,6 +33,10 @@ void SocketTransport::want_read(bool wanted) {
   if (open()) watch();
 }
 
+void SocketTransport::acknowledge() {
+  acknowledge_now(fd_.get());
+}
+
 void SocketTransport::limit_unsent() {
   constexpr int kUnsent = 128 * 1024;  // bytes: what a turn of the loop writes while the network takes it away
   set_unsent_limit(fd_.get(), kUnsent);

@@ -20,6 +20,7 @@ class SocketTransport : public Transport {
   SocketTransport& operator=(const SocketTransport&) = delete;
 
   void set_events(TransportEvents* events) override { events_ = events; }
+  void acknowledge() override;
   void want_read(bool wanted) override;
   void limit_unsent() override;
   /// By read().

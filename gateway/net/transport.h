@@ -52,6 +52,9 @@ class Transport {
   /// (or on_open); `failed`: write no more, but what the peer sent before may still be read. REQUIRES: bytes
   /// that were offered and not consumed stay at the front of `output`.
   virtual Result write(pool::Output& output) = 0;
+  /// Tells the peer now that its bytes have come, not some 40 ms later: its kernel may keep what follows until then (RFC 9293
+  /// §3.7.4, Nagle's algorithm). A system call. No effect on a unix socket.
+  virtual void acknowledge() = 0;
   /// Whether on_readable is wanted (initially yes, once open).
   virtual void want_read(bool wanted) = 0;
   /// From now on the kernel takes only little in advance of what is on its way to the peer: what is urgent would wait behind it.
