@@ -11,7 +11,7 @@ http {{
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
-    listen 127.0.0.1:{port}{tls} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{tls};
     root {dir}/files;
     location /up/ {{ dav_methods PUT; }}
     location /slowly/ {{ alias {dir}/files/; limit_rate {slowly}; }}
