@@ -36,7 +36,6 @@ Http1Connection::Http1Connection(const WorkerParts& worker, std::unique_ptr<Tran
 
 void Http1Connection::expect(std::string_view method) {
   codec_.begin(method);
-  head_came_ = false;
   transport_->want_read(true);
   if (!held_.empty()) worker_.turn_end.schedule(*this);
 }
@@ -174,8 +173,6 @@ bool Http1Connection::read_some() {
     end_of_input(result.status);
     return false;
   }
-  // Once a message: until something is sent the kernel goes on to acknowledge by itself.
-  if (std::exchange(head_came_, false) && !codec_.idle()) transport_->acknowledge();
   return (fed == offered && !worker_.loop.has_portion()) || !held_.empty();
 }
 
@@ -218,6 +215,8 @@ bool Http1Connection::take(std::span<const std::byte> bytes, bool more) {
     owner_.on_received(keep_alive_ && !more);
     return false;
   }
+  // Once a message: until something is sent the kernel goes on to acknowledge by itself.
+  if (!more && std::exchange(owes_acknowledgement_, false)) transport_->acknowledge();
   owner_.on_read();
   return !ended_ && !finishing_;
 }
@@ -231,13 +230,13 @@ void Http1Connection::end_of_input(Transport::Status status) {
 }
 
 void Http1Connection::on_head(h2::HeaderList&& head, bool has_body) {
-  head_came_ = true;
+  owes_acknowledgement_ = true;
   if (is_client() && has_body) codec_.stop();  // it has no place yet
   owner_.on_head(std::move(head), has_body);
 }
 
 void Http1Connection::on_interim(h2::HeaderList&& head) {
-  head_came_ = true;
+  owes_acknowledgement_ = true;
   owner_.on_interim(std::move(head));
 }
 
@@ -247,6 +246,7 @@ void Http1Connection::on_body(std::span<const std::byte> bytes) {
 
 void Http1Connection::on_complete(bool keep_alive) {
   received_ = true;
+  owes_acknowledgement_ = false;
   keep_alive_ = keep_alive;
 }
 

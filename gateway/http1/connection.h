@@ -159,7 +159,7 @@ class Http1Connection final : private TransportEvents,
   WrittenHead message_;          // how the body that goes ends
   std::uint64_t body_left_ = 0;  // bytes of a sized body that are still to go
   bool sending_ = false;
-  bool head_came_ = false;   // in the read under way
+  bool owes_acknowledgement_ = false;  // of a head: the peer may wait for it with what is to follow
   bool received_ = false;    // a message has become whole in the codec's call
   bool keep_alive_ = false;  // what it says of the connection
   bool is_blocked_ = false;  // the socket took less than there was

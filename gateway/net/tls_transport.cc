@@ -108,7 +108,6 @@ class TlsTransport final : public SocketTransport {
   bool read_ahead(std::size_t limit);
   void keep_received();
   std::span<const std::byte> next_record(const pool::Output& output) const;
-  bool may_hold_bytes() const;
   /// Before a call of OpenSSL: what SSL_get_error() says depends on the queue of errors, and failure() on
   /// errno. To empty the queue costs eight times the look at it, and it nearly always is empty.
   static void begin_call() {
@@ -225,11 +224,6 @@ bool TlsTransport::read_ahead(std::size_t limit) {
   return n == static_cast<ssize_t>(size);
 }
 
-// Whether another SSL_read_ex() may do anything. It would find that there is nothing in about as many steps as a record takes.
-bool TlsTransport::may_hold_bytes() const {
-  return !socket_.received.empty() || read_wants_write_ || SSL_has_pending(ssl_.get()) == 1;
-}
-
 // But where OpenSSL had to write first, and could not (a KeyUpdate), it takes the rest later.
 void TlsTransport::keep_received() {
   if (socket_.received.empty() && left_.empty()) return;
@@ -248,9 +242,14 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   bool has_more = true;  // the socket may have
   // Nor is it asked for less than a record, of which it would take many calls to have one whole.
   const auto may_ask = [&] { return socket_.read_ahead && has_more && buffer.size() - total >= 2 * kRecord; };
+  // Whether OpenSSL could say only that it wants more, which takes it as many steps as a record.
+  const auto wants_read = [&] {
+    return socket_.read_ahead && !has_more && socket_.received.empty() && !read_wants_write_ &&
+           SSL_has_pending(ssl_.get()) == 0;
+  };
   while (total < buffer.size() && error == SSL_ERROR_NONE) {
     if (may_ask() && socket_.received.empty()) has_more = read_ahead(buffer.size() - total - kRecord);
-    if (socket_.read_ahead && !has_more && !may_hold_bytes()) {
+    if (wants_read()) {
       error = SSL_ERROR_WANT_READ;
       break;
     }
