@@ -82,6 +82,13 @@ class H2Client(H2Peer):
         self.send_body(stream_id, body, trailers, end)
         return stream_id
 
+    def ping(self):
+        """Until a PING is answered: the gateway's turn that wrote what was read before is over."""
+        answered = self.pings_answered
+        self.h2.ping(bytes(8))
+        self.flush()
+        self.receive_until(lambda: self.pings_answered > answered, what="a PING is answered")
+
     def wait(self, *stream_ids, seconds=10.0):
         """Reads until these streams are over; returns them."""
         def over():
