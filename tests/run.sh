@@ -18,7 +18,10 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_strin
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp}
 
-declare -A closing
+# What the lines of a test that failed look like: ctest's, pytest's, GoogleTest's and the sanitizers'.
+failures='\*\*\*(Failed|Timeout|Exception|Not Run)|^(FAILED|ERROR) |^E  |Failure$|ERROR: .*Sanitizer|WARNING: ThreadSanitizer|runtime error:'
+
+declare -A closing said
 failed=0
 for preset in "${presets[@]}"; do
   echo "== $preset"
@@ -34,9 +37,13 @@ for preset in "${presets[@]}"; do
   "${prefix[@]}" ctest --preset "$preset" -j 2 "${chosen[@]}" | tee "$log" || failed=1
   closing[$preset]=$(grep -E 'tests passed|No tests were found' "$log" || echo "ctest did not finish")
   if grep -q 'No tests were found' "$log"; then failed=1; fi
+  said[$preset]=$(grep -E "$failures" "$log" | head -n 30 | sed 's/^/  /' || true)
   rm -f "$log"
 done
 
 echo
-for preset in "${presets[@]}"; do echo "$preset: ${closing[$preset]}"; done
+for preset in "${presets[@]}"; do
+  [[ -z ${said[$preset]} ]] || echo "${said[$preset]}"
+  echo "$preset: ${closing[$preset]}"
+done
 exit "$failed"

@@ -216,7 +216,8 @@ def test_b2_trailers_that_only_grow_are_cut_where_memory_ends(gateway):
 
 def test_fields_that_do_not_end_are_cut_where_memory_ends(gateway):
     """Nobody is asked for a part of a field; nothing but the connections can be ended."""
-    with gateway(DEMO, workers=1, memory={"budget": "16MiB", "blocks": 64}) as house:
+    budget = 16 * MIB
+    with gateway(DEMO, workers=1, memory={"budget": budget, "blocks": 64}) as house:
         begun = POST_HTTPS + b"\x40" + string(b"x" * 60000) + string(b"v" * 60000)[:-1]
         bad = [connect(house.h2c) for _ in range(150)]
         for sock in bad:
@@ -234,6 +235,7 @@ def test_fields_that_do_not_end_are_cut_where_memory_ends(gateway):
             sock.close()
         wait_until(lambda: house.metrics()["gateway_connections_open"] <= 2, "they are gone")
         assert house.curl("/bytes/1000").status == 200
+        expect_inside_budget(house, budget)
 
 
 # ---- B3: the budget changes ----
