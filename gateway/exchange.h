@@ -153,10 +153,8 @@ class Exchange {
   };
   Limit limit() const;
   bool client_owes() const;
-  bool is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const;
   bool evict();  // true: the exchange has ended
-  bool evict_client();
-  bool evict(Eviction kind, const PipeMeter& meter, std::string_view what);
+  bool evict(Eviction kind, Duration slow, std::string_view what);
   void expire(Timeout kind, Duration after, std::string_view what);
   void arm();
   void on_deadline();

@@ -60,56 +60,59 @@ void Exchange::on_deadline() {
 
 // ---- Rule 8 ----
 
-// Whether the pipe holds blocks that others wait for and moved next to nothing for `time`.
-bool Exchange::is_slow(const pool::Pipe& pipe, const PipeMeter& meter, Duration time) const {
-  return pipe.blocks() > 0 && parts_.loop.now() >= meter.slow_since() + time;
-}
-
-// Who holds blocks and makes no progress while others wait loses them after timeouts.stall, and sooner where
-// slow peers hold most of the blocks together. A backend may think for longer before it answers. What a look
-// finds slow for the first time is not ended yet, so that nobody pays for a moment in which this process did
-// not run.
+// Who makes no progress loses what others wait for after timeouts.stall, by the first cause in the table that
+// applies; and its blocks sooner, where slow peers hold most of them together. A backend may think for longer
+// before it answers.
 bool Exchange::evict() {
-  const Duration stall = parts_.timeouts.stall;
+  // What a look finds slow for the first time is not ended yet, so that nobody pays for a moment in which this
+  // process did not run.
   const bool was_slow = slow_.blocks() > 0;
   slow_.set(0);
-  if (stall == Duration::zero()) return false;
-  if (evict_client()) return true;
-  if (!parts_.pool.pool().under_pressure()) return false;
-  if (is_slow(request_body_, request_meter_, stall)) {
-    return evict(Eviction::request, request_meter_, "a stalled request holds memory that others wait for");
-  }
-  if (is_slow(*response_body_, response_meter_, stall)) {
-    return evict(Eviction::response, response_meter_, "a stalled response holds memory that others wait for");
-  }
-  const bool request = is_slow(request_body_, request_meter_, Pace::kSlow);
-  const bool response =
-      state_ == ExchangeState::responding && is_slow(*response_body_, response_meter_, Pace::kSlow);
-  slow_.set((request ? request_body_.blocks() : 0) + (response ? response_body_->blocks() : 0));
-  if (!was_slow || slow_.blocks() == 0 || !parts_.pool.pool().slow_exceed()) return false;
-  slow_.set(0);
-  return request ? evict(Eviction::request_early, request_meter_,
-                         "slow peers hold most of the memory, as this request does")
-                 : evict(Eviction::response_early, response_meter_,
-                         "slow peers hold most of the memory, as this response does");
-}
-
-// Where memory beside the blocks is short, also who holds no block: heads and streams are memory too. And where others wait for a
-// connection to the backend: it has no fewer bounds than memory has. Only the client can be blamed, who does not take what is
-// there for it, or does not send what it has begun.
-bool Exchange::evict_client() {
-  const bool for_memory = parts_.admission != nullptr && parts_.admission->under_pressure();
-  const bool for_backend = backend_ != nullptr && backend_->others_wait();
-  if (!for_memory && !for_backend) return false;
-  const std::string_view what = for_memory ? "memory where it is short" : "a connection to the backend that others wait for";
-  const Time now = parts_.loop.now();
   const Duration stall = parts_.timeouts.stall;
-  if (response_body_->readable() > 0 && now >= response_meter_.slow_since() + stall) {
-    return evict(Eviction::response, response_meter_, fmt::format("a stalled response holds {}", what));
+  if (stall == Duration::zero()) return false;
+
+  const pool::BufferPool& pool = parts_.pool.pool();
+  const Duration request_slow = parts_.loop.now() - request_meter_.slow_since();
+  const Duration response_slow = parts_.loop.now() - response_meter_.slow_since();
+  const bool responding = state_ == ExchangeState::responding;
+  // Heads, streams and connections are held without a block too. Only the client can be blamed for them, who
+  // does not send what it has begun, or does not take what is there for it.
+  const bool unsent = client_owes() && !responding;
+  const bool untaken = response_body_->readable() > 0;
+  struct Cause {
+    bool others_wait;
+    bool request;  // it pays if it is slow
+    bool response;
+    std::string_view what;
+  };
+  const std::array<Cause, 3> causes = {{
+      {parts_.admission != nullptr && parts_.admission->under_pressure(), unsent, untaken,
+       "memory where it is short"},
+      {backend_ != nullptr && backend_->others_wait(), unsent, untaken,
+       "a connection to the backend that others wait for"},
+      {pool.under_pressure(), request_body_.blocks() > 0, response_body_->blocks() > 0,
+       "memory that others wait for"},
+  }};
+  for (const Cause& cause : causes) {
+    if (!cause.others_wait) continue;
+    if (cause.request && request_slow >= stall) {
+      return evict(Eviction::request, request_slow, fmt::format("a stalled request holds {}", cause.what));
+    }
+    if (cause.response && response_slow >= stall) {
+      return evict(Eviction::response, response_slow, fmt::format("a stalled response holds {}", cause.what));
+    }
   }
-  if (!client_owes() || state_ == ExchangeState::responding || now < request_meter_.slow_since() + stall)
-    return false;
-  return evict(Eviction::request, request_meter_, fmt::format("a stalled request holds {}", what));
+
+  if (!pool.under_pressure()) return false;
+  const std::size_t of_request = request_slow >= Pace::kSlow ? request_body_.blocks() : 0;
+  const std::size_t of_response = responding && response_slow >= Pace::kSlow ? response_body_->blocks() : 0;
+  slow_.set(of_request + of_response);
+  if (!was_slow || slow_.blocks() == 0 || !pool.slow_exceed()) return false;
+  slow_.set(0);
+  return of_request > 0 ? evict(Eviction::request_early, request_slow,
+                                "slow peers hold most of the memory, as this request does")
+                        : evict(Eviction::response_early, response_slow,
+                                "slow peers hold most of the memory, as this response does");
 }
 
 // The backend has taken all that came of a request that does not go on. A tunnel's client owes nothing.
@@ -118,9 +121,9 @@ bool Exchange::client_owes() const {
          request_body_.accepting() && request_body_.readable() == 0;
 }
 
-bool Exchange::evict(Eviction kind, const PipeMeter& meter, std::string_view what) {
+bool Exchange::evict(Eviction kind, Duration slow, std::string_view what) {
   parts_.stats.count_eviction(kind);
-  expire(Timeout::stall, parts_.loop.now() - meter.slow_since(), what);
+  expire(Timeout::stall, slow, what);
   return true;
 }
 
