@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <string>
 #include <utility>
 
@@ -11,7 +10,6 @@
 namespace gateway {
 namespace {
 
-constexpr std::size_t kOutputBytes = 64 * 1024;
 constexpr std::size_t kHeadBytes = 4 * 1024;  // read at once where there is no pipe
 constexpr int kReadsATurn = 8;
 constexpr std::size_t kBlocksARead = 4;
@@ -47,16 +45,7 @@ void Http1Connection::receive(pool::Pipe* body) {
 }
 
 void Http1Connection::send(std::string_view head, const WrittenHead& message, pool::Pipe* body) {
-  assert(!sending_);
-  output_.append(as_bytes(head));
-  message_ = message;
-  body_left_ = message.content_length;
-  sending_ = true;
-  if (message.framing != Framing::none) {
-    outgoing_ = body;
-    body->set_consumer(&source_);
-    body->accept();
-  }
+  sender_.begin(head, message, body);
   write_soon();
 }
 
@@ -73,8 +62,7 @@ void Http1Connection::send(std::string_view bytes) {
 
 void Http1Connection::release() {
   receive(nullptr);
-  if (outgoing_ != nullptr) std::exchange(outgoing_, nullptr)->set_consumer(nullptr);
-  sending_ = false;
+  sender_.release();
 }
 
 void Http1Connection::end_sending() {
@@ -166,7 +154,7 @@ bool Http1Connection::read_some() {
     const std::span<std::byte> space = spaces[i].bytes;
     const std::size_t n = std::min(space.size(), result.bytes - fed);
     fed += n;
-    if (!take(space.first(n), fed < result.bytes)) return false;
+    if (!take(space.first(n), n, fed < result.bytes)) return false;
   }
   if (fed < offered && has_pipe()) incoming_->rest();
   if (result.status == Transport::Status::closed || result.status == Transport::Status::failed) {
@@ -183,25 +171,22 @@ bool Http1Connection::feed_held() {
     return false;
   }
   const std::vector<std::byte> bytes = std::exchange(held_, {});
-  const std::size_t size = std::min(spaces[0].bytes.size(), bytes.size());
-  const bool goes_on = take(std::span(bytes).first(size), false);
-  if (ended_ || malformed_) return false;
-  held_.insert(held_.end(), bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end());
-  return goes_on;
+  return take(bytes, spaces[0].bytes.size(), false);
 }
 
 void Http1Connection::hold(std::span<const std::byte> bytes) {
   held_.assign(bytes.begin(), bytes.end());
 }
 
-// Returns whether the message goes on. `more`: of it was read, and follows.
-bool Http1Connection::take(std::span<const std::byte> bytes, bool more) {
+// Feeds at most `room` of the bytes; what a client sent and nobody takes yet is held. Returns whether the
+// message goes on. `more`: of it was read, and follows.
+bool Http1Connection::take(std::span<const std::byte> bytes, std::size_t room, bool more) {
   if (is_client() && codec_.idle()) {  // the next request, before this one is answered
     hold(bytes);
     transport_->want_read(false);
     return false;
   }
-  const Http1Codec::Result result = codec_.feed(bytes);
+  const Http1Codec::Result result = codec_.feed(bytes.first(std::min(room, bytes.size())));
   if (ended_) return false;
   if (!result.error.empty()) {
     malformed_ = true;
@@ -273,7 +258,7 @@ void Http1Connection::write_soon() {
 
 void Http1Connection::at_turn_end() {
   if (!ended_ && !finishing_ && !malformed_ && !held_.empty()) on_readable();
-  if (!ended_ && sending_) pump();
+  if (!ended_ && sender_.under_way()) pump();
   if (!ended_) flush();
 }
 
@@ -284,32 +269,17 @@ void Http1Connection::on_stall(Eviction kind, std::string_view reason) {
 }
 
 void Http1Connection::pump() {
-  while (outgoing_ != nullptr && output_.bytes() < kOutputBytes && outgoing_->readable() > 0) {
-    pool::Slice slice = outgoing_->take(kOutputBytes);
-    if (message_.framing == Framing::chunked) {
-      const ChunkHeader header(static_cast<std::uint32_t>(slice.bytes.size()));
-      output_.append(header.bytes(), std::move(slice));
-      output_.append(as_bytes(kChunkEnd));
-      continue;
-    }
-    if (message_.framing == Framing::sized) {
-      if (slice.bytes.size() > body_left_) return owner_.on_unsendable("body longer than its content-length");
-      body_left_ -= slice.bytes.size();
-    }
-    output_.append({}, std::move(slice));
+  switch (sender_.fill()) {
+    case MessageSender::Progress::goes_on:
+      return;
+    case MessageSender::Progress::too_long:
+      return owner_.on_unsendable("body longer than its content-length");
+    case MessageSender::Progress::too_short:
+      return owner_.on_unsendable("body shorter than its content-length");
+    case MessageSender::Progress::at_end:
+      sender_.finish(owner_.trailers());
+      return owner_.on_sent();
   }
-  if (outgoing_ != nullptr && !outgoing_->drained()) return;
-  if (outgoing_ != nullptr && body_left_ > 0) {
-    return owner_.on_unsendable("body shorter than its content-length");
-  }
-  if (message_.framing == Framing::chunked) {
-    std::string last;
-    write_last_chunk(owner_.trailers(), last);
-    output_.append(as_bytes(last));
-  }
-  if (outgoing_ != nullptr) std::exchange(outgoing_, nullptr)->set_consumer(nullptr);
-  sending_ = false;
-  owner_.on_sent();
 }
 
 void Http1Connection::flush() {
@@ -319,7 +289,7 @@ void Http1Connection::flush() {
   switch (status) {
     case Transport::Status::ok:
       stall_.clear();
-      if (outgoing_ != nullptr && outgoing_->readable() > 0) write_soon();
+      if (sender_.has_more()) write_soon();
       if (sending_ends_) transport_->shutdown();
       return owner_.on_written();
     case Transport::Status::again:

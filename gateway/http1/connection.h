@@ -1,14 +1,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "gateway/http1/codec.h"
-#include "gateway/http1/message_writer.h"
+#include "gateway/http1/message_sender.h"
 #include "gateway/net/transport.h"
 #include "gateway/socket_stall.h"
 #include "gateway/turn_end.h"
@@ -103,7 +102,7 @@ class Http1Connection final : private TransportEvents,
   bool ended() const { return ended_; }
   bool blocked() const { return is_blocked_; }
   /// All of what was sent last is queued.
-  bool sent() const { return !sending_; }
+  bool sent() const { return !sender_.under_way(); }
   /// What is held.
   bool holds_bytes() const { return !held_.empty(); }
   /// Gives both out of a connection that is to end, for another protocol.
@@ -137,7 +136,7 @@ class Http1Connection final : private TransportEvents,
   std::size_t place(std::span<pool::Space> spaces);
   bool read_some();
   bool feed_held();
-  bool take(std::span<const std::byte> bytes, bool more);
+  bool take(std::span<const std::byte> bytes, std::size_t room, bool more);
   void discard();
   void end_of_input(Transport::Status status);
   void write_soon();
@@ -153,12 +152,9 @@ class Http1Connection final : private TransportEvents,
   pool::Output output_;
   SocketStall stall_;
   BodySource source_{*this};
+  MessageSender sender_{output_, source_};
   pool::Pipe* incoming_ = nullptr;  // the body that comes
-  pool::Pipe* outgoing_ = nullptr;  // the body that goes
-  std::vector<std::byte> held_;
-  WrittenHead message_;          // how the body that goes ends
-  std::uint64_t body_left_ = 0;  // bytes of a sized body that are still to go
-  bool sending_ = false;
+  std::vector<std::byte> held_;     // a client's bytes that have no place yet
   bool owes_acknowledgement_ = false;  // of a head: the peer may wait for it with what is to follow
   bool received_ = false;    // a message has become whole in the codec's call
   bool keep_alive_ = false;  // what it says of the connection
