@@ -19,7 +19,7 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp}
 
 # What the lines of a test that failed look like: ctest's, pytest's, GoogleTest's and the sanitizers'.
-failures='\*\*\*(Failed|Timeout|Exception|Not Run)|^(FAILED|ERROR) |^E  |Failure$|ERROR: .*Sanitizer|WARNING: ThreadSanitizer|runtime error:'
+failures='\*\*\*(Failed|Timeout|Exception|Not Run)|^(FAILED|ERROR) |^E  |: Failure$|ERROR: .*Sanitizer|WARNING: ThreadSanitizer|runtime error:'
 
 declare -A closing said
 failed=0
