@@ -14,10 +14,6 @@ constexpr std::size_t kHeadBytes = 4 * 1024;  // read at once where there is no 
 constexpr int kReadsATurn = 8;
 constexpr std::size_t kBlocksARead = 4;
 
-std::span<const std::byte> as_bytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 }  // namespace
 
 Http1Connection::Http1Connection(const WorkerParts& worker, std::unique_ptr<Transport> transport,
@@ -56,7 +52,7 @@ void Http1Connection::begin_tunnel(pool::Pipe& body) {
 }
 
 void Http1Connection::send(std::string_view bytes) {
-  output_.append(as_bytes(bytes));
+  output_.append(std::as_bytes(std::span(bytes)));
   write_soon();
 }
 

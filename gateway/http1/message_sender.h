@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -24,11 +23,11 @@ class MessageSender {
 
   /// Queues `head`. `body` is null where there is none (Framing::none). REQUIRES: !under_way().
   void begin(std::string_view head, const WrittenHead& message, pool::Pipe* body);
-  /// Queues what the pipe has, as long as less than kOutputBytes are queued. REQUIRES: under_way().
+  /// Queues what the pipe has, as long as less than 64 KiB are queued. REQUIRES: under_way().
   Progress fill();
   /// Queues what stands behind a body, of a chunked one with `trailers` (null: none). REQUIRES: at_end.
   void finish(const h2::HeaderList* trailers);
-  /// Lets go of the pipe; the message is not finished.
+  /// Lets go of the message and its pipe, wherever it stands.
   void release();
 
   /// Not all of it is queued.
