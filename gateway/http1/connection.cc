@@ -43,6 +43,9 @@ void Http1Connection::receive(pool::Pipe* body) {
 void Http1Connection::send(std::string_view head, const WrittenHead& message, pool::Pipe* body) {
   sender_.begin(head, message, body);
   write_soon();
+  // A request that is whole leaves now: its backend works on it while what came beside it is decoded. How that went
+  // is for flush() to see, which offers what is left, at the turn's end.
+  if (!is_client() && message.framing == Framing::none && !is_blocked_) transport_->write(output_);
 }
 
 void Http1Connection::begin_tunnel(pool::Pipe& body) {

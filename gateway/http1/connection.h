@@ -27,8 +27,8 @@ struct WorkerParts;
 /// While the pipe has no room nothing is read, so the socket is the peer's window. Bytes that came with a
 /// request's head, or before the last one was answered, are held until they have a place: at most kAhead.
 /// Behind a 101 it is a tunnel: what comes and what goes are bytes without framing, each way until its end.
-/// It writes once at the end of a loop turn. What a message means, and how long it may take, is its owner's
-/// to say. Confined to its worker's thread.
+/// It writes once at the end of a loop turn, but a request without a body at once. What a message means, and
+/// how long it may take, is its owner's to say. Confined to its worker's thread.
 class Http1Connection final : private TransportEvents,
                               private TurnEndTask,
                               private CodecEvents,

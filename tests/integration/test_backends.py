@@ -3,9 +3,10 @@
 import pytest
 
 from support.curl import H2Load
-from support.environment import scaled
+from support.environment import scaled, wait_until
 from support.gateway import cluster
-from support.h2_client import H2Client, connect, tls_context
+from support.h1_backend import H1Backend
+from support.h2_client import H2Client, connect, connect_tls, tls_context
 from support.peers import Nghttpd, Nginx
 
 
@@ -109,3 +110,24 @@ def test_nghttpd_behind_survives_many_connections_of_clients(gateway, tmp_path):
         (server.files / "page").write_bytes(b"x")
         with gateway(cluster("app", "h2", server.address)) as house:
             H2Load(f"https://{house.https}/page", 400, 200, 1).expect_all_2xx()
+
+
+def test_a_request_leaves_before_what_came_behind_it_is_decoded(gateway, certificates):
+    """Its cancellation comes in the same bytes, and would have kept it back."""
+    lines = []
+
+    def serve(connection):
+        while request := connection.read_request():
+            lines.append(request.line)
+            connection.answer()
+    with H1Backend(serve) as backend, gateway(cluster("app", "http/1.1", backend.address), workers=1) as house:
+        client = H2Client(connect_tls(house.https, certificates))
+        assert client.fetch("/first").status == 200  # its connection waits for the next one
+        cancelled = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(cancelled, client.head("GET", "/cancelled"), end_stream=True)
+        client.h2.reset_stream(cancelled)
+        client.flush()
+        assert client.fetch("/last").status == 200
+        client.close()
+        wait_until(lambda: len(lines) >= 3, "three requests")
+        assert sorted(lines) == [f"GET /{path} HTTP/1.1" for path in ("cancelled", "first", "last")]
