@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kKiB = 1024;
 // Of a worker: its stack, what it reads into, and its share of the allocator, more than was ever seen, and the pieces that it
 // keeps.
-constexpr std::int64_t kThreadStack = 192 * kKiB + static_cast<std::int64_t>(pool::kKeptBytes);
+constexpr std::int64_t kThreadStack = 256 * kKiB + static_cast<std::int64_t>(pool::kKeptBytes);
 constexpr Duration kIdleTick = std::chrono::seconds(1);
 constexpr Duration kBusyTick = std::chrono::milliseconds(100);
 constexpr Duration kQuiet = std::chrono::seconds(5);  // without another one before it is told to be over

@@ -26,7 +26,7 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
       local_(plan.pool, loop_, steady_ticks),
       scratch_(kScratchBytes),
       jitter_(std::random_device()()),
-      parts_{loop_, local_, turn_end_, scratch_, plan.stats.worker(index), plan.access_log, plan.log, plan.admission, jitter_},
+      parts_{loop_, local_, turn_end_, scratch_.bytes(), plan.stats.worker(index), plan.access_log, plan.log, plan.admission, jitter_},
       routed_(parts_, plan.router, clusters_),
       admin_(parts_, plan.admin),
       routed_parts_{loop_, local_, turn_end_, routed_, parts_.stats, plan.exchange_timeouts, plan.bounds, &plan.admission},

@@ -13,6 +13,7 @@
 #include "gateway/listener_group.h"
 #include "gateway/upstream/health_check.h"
 #include "gateway/worker_parts.h"
+#include "pool/pieces.h"
 
 namespace gateway {
 
@@ -66,7 +67,7 @@ class Worker {
   EventLoop loop_;
   pool::LocalPool local_;
   TurnEnd turn_end_;
-  std::vector<std::byte> scratch_;
+  pool::MappedPiece scratch_;
   Jitter jitter_;
   const WorkerParts parts_;
   std::vector<std::unique_ptr<Cluster>> clusters_;

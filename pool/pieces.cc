@@ -10,6 +10,7 @@
 namespace pool {
 namespace {
 
+// A sanitizer shall see every piece.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kKeeps = false;
 #else
@@ -77,12 +78,20 @@ void free_piece(void* piece, std::size_t capacity) noexcept {
 }
 
 void* map_piece(std::size_t size) noexcept {
+  if (!kKeeps) return std::calloc(1, size);
   void* piece = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return piece == MAP_FAILED ? nullptr : piece;
 }
 
 void unmap_piece(void* piece, std::size_t size) noexcept {
+  if (!kKeeps) return std::free(piece);
   ::munmap(piece, size);
+}
+
+MappedPiece::MappedPiece(std::size_t size) {
+  void* piece = map_piece(size);
+  if (piece == nullptr) throw std::bad_alloc();
+  bytes_ = {static_cast<std::byte*>(piece), size};
 }
 
 std::size_t kept_bytes() noexcept {

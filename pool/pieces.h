@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 namespace pool {
 
@@ -29,10 +30,25 @@ void* allocate_piece(std::size_t size) noexcept;
 /// null.
 void free_piece(void* piece, std::size_t capacity) noexcept;
 /// `size` bytes, zero, on pages of their own that have no memory until they are written to. null when there
-/// are none. A system call each, so for large ones that are mostly left empty. Any thread.
+/// are none. A system call each, so for large ones that are mostly left empty. Any thread. Builds with a sanitizer
+/// have it from its heap.
 void* map_piece(std::size_t size) noexcept;
 /// Gives it back. REQUIRES: `piece` is of map_piece(size).
 void unmap_piece(void* piece, std::size_t size) noexcept;
+
+/// The same for as long as it lives: a buffer that takes no memory until it is used. Throws std::bad_alloc.
+class MappedPiece {
+ public:
+  explicit MappedPiece(std::size_t size);
+  MappedPiece(const MappedPiece&) = delete;
+  MappedPiece& operator=(const MappedPiece&) = delete;
+  ~MappedPiece() { unmap_piece(bytes_.data(), bytes_.size()); }
+  std::span<std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<std::byte> bytes_;
+};
+
 /// Bytes that this thread keeps.
 std::size_t kept_bytes() noexcept;
 

@@ -18,6 +18,7 @@
 
 #include "gateway/net/socket_transport.h"
 #include "gateway/net/tls_socket_bio.h"
+#include "pool/pieces.h"
 
 namespace gateway {
 
@@ -213,11 +214,12 @@ std::string_view TlsTransport::alpn() const {
 // Reads at most `limit` bytes for OpenSSL to take; false when the socket has no more. The caller has place for what they hold
 // and for a record that OpenSSL had begun: so OpenSSL takes all of them, and nothing is kept here.
 bool TlsTransport::read_ahead(std::size_t limit) {
-  static thread_local std::array<std::byte, kReadAhead> bytes;
+  static thread_local const pool::MappedPiece piece(kReadAhead);  // a thread that never reads has no memory in it
+  const std::span<std::byte> bytes = piece.bytes();
   const std::size_t size = std::min(limit, bytes.size());
   const ssize_t n = ::recv(fd(), bytes.data(), size, 0);
   if (n > 0) {
-    socket_.received = std::span(bytes).first(static_cast<std::size_t>(n));
+    socket_.received = bytes.first(static_cast<std::size_t>(n));
   } else if (n == 0 || errno != EAGAIN) {
     socket_.read_ahead = false;  // OpenSSL shall see by itself how it ends
   }
@@ -275,7 +277,8 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
 
 std::span<const std::byte> TlsTransport::next_record(const pool::Output& output) const {
   // One for the thread: what is gathered here goes to OpenSSL at once.
-  static thread_local std::array<std::byte, kRecord> scratch;
+  static thread_local const pool::MappedPiece piece(kRecord);
+  const std::span<std::byte> scratch = piece.bytes();
   std::array<std::span<const std::byte>, kPieces> pieces;
   const std::size_t count = output.gather(pieces);
   const std::size_t first = pieces[0].size();
@@ -291,7 +294,7 @@ std::span<const std::byte> TlsTransport::next_record(const pool::Output& output)
     size += part;
   }
   assert(size >= pending_);
-  return {scratch.data(), size};
+  return scratch.first(size);
 }
 
 Transport::Result TlsTransport::write(pool::Output& output) {
