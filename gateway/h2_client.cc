@@ -1,5 +1,7 @@
 #include "gateway/h2_client.h"
 
+#include <algorithm>
+
 #include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/log.h"
@@ -7,6 +9,8 @@
 
 namespace gateway {
 namespace {
+
+constexpr Duration kCooling = std::chrono::seconds(5);  // without a stream, before memory is given back
 
 std::optional<Error> header_too_large() {
   return Error{.source = ErrorSource::client, .status = 431, .reason = "request header too large"};
@@ -138,12 +142,22 @@ void H2Client::on_stream_over(ClientStream& stream) {
 
 // ---- Time ----
 
+// In two parts: until it is cool, and the rest.
 void H2Client::arm_idle() {
-  if (!connection_.session().draining()) idle_deadline_.set(parts_.timeouts.connection_idle);
+  if (connection_.session().draining()) return;
+  const Duration idle = parts_.timeouts.connection_idle;
+  is_cool_ = false;
+  idle_deadline_.set(idle == Duration::zero() ? kCooling : std::min(idle, kCooling));
 }
 
 void H2Client::on_idle() {
   if (connection_.session().draining()) return connection_.session().drain();
+  const Duration idle = parts_.timeouts.connection_idle;
+  if (!is_cool_ && (idle == Duration::zero() || idle > kCooling)) {
+    is_cool_ = true;
+    connection_.session().cool();
+    return idle_deadline_.set(idle == Duration::zero() ? idle : idle - kCooling);
+  }
   parts_.worker.stats.count_timeout(Timeout::connection_idle);
   drain();
 }

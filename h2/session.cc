@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "h2/nghttp2_callbacks.h"
+#include "h2/nghttp2_memory.h"
 
 namespace h2 {
 namespace {
@@ -93,8 +94,11 @@ bool Session::wants_write() const {
 }
 
 bool Session::done() const {
-  if (failed_) return !wants_write();
-  return !wants_write() && nghttp2_session_want_read(nghttp2_.get()) == 0;
+  return !wants_write() && (failed_ || nghttp2_session_want_read(nghttp2_.get()) == 0);
+}
+
+void Session::cool() {
+  if (!failed_ && streams_.empty() && !wants_write()) give_back_unused(nghttp2_memory_);
 }
 
 // ---- Streams ----

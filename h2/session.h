@@ -58,6 +58,8 @@ class SessionEvents {
 struct Nghttp2Memory {
   pool::Ledger* ledger;  // charged too, if there is one
   std::size_t bytes = 0;
+  std::span<std::byte> frame_buffer{};  // these two have pages of their own
+  std::span<std::byte> stream_table{};
 };
 
 /// The protocol state of one HTTP/2 connection, for either role: bytes in, bytes out. It owns no socket,
@@ -89,6 +91,9 @@ class Session {
   /// call yields our preface and SETTINGS. Returns true if there is more to send than `limit` let through.
   bool produce(pool::Output& output, std::size_t limit);
   bool wants_write() const;
+  /// Gives back the memory that is there for work, if there is none; it comes back with the next. For a session that
+  /// has been idle for a while.
+  void cool();
   /// Neither side wants to go on: GOAWAY was exchanged and no stream is open, or the session failed. After
   /// the output is written the connection is to be closed.
   bool done() const;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace pool {
@@ -77,10 +78,18 @@ void free_piece(void* piece, std::size_t capacity) noexcept {
   shelf.bytes += capacity;
 }
 
+bool has_pages_of_its_own() noexcept {
+  return kKeeps;
+}
+
 void* map_piece(std::size_t size) noexcept {
   if (!kKeeps) return std::calloc(1, size);
   void* piece = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return piece == MAP_FAILED ? nullptr : piece;
+}
+
+void empty_piece(void* piece, std::size_t size) noexcept {
+  if (!kKeeps || ::madvise(piece, size, MADV_DONTNEED) != 0) std::memset(piece, 0, size);
 }
 
 void unmap_piece(void* piece, std::size_t size) noexcept {

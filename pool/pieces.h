@@ -33,6 +33,10 @@ void free_piece(void* piece, std::size_t capacity) noexcept;
 /// are none. A system call each, so for large ones that are mostly left empty. Any thread. Builds with a sanitizer
 /// have it from its heap.
 void* map_piece(std::size_t size) noexcept;
+/// Whether it is so in this build.
+bool has_pages_of_its_own() noexcept;
+/// Makes it zero again, and gives back the memory that it has by now. A system call.
+void empty_piece(void* piece, std::size_t size) noexcept;
 /// Gives it back. REQUIRES: `piece` is of map_piece(size).
 void unmap_piece(void* piece, std::size_t size) noexcept;
 

@@ -91,6 +91,22 @@ def test_b1_at_the_budget_accepting_pauses_and_existing_traffic_runs(gateway, ce
             wait_until(lambda: house.memory() < base + budget // 4, "memory goes back to the kernel", 20)
 
 
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's heap has no pages of a session's own")
+@pytest.mark.parametrize("idle", ["5m", "0s", "6s"])
+def test_idle_connections_give_back_what_they_have_for_work(gateway, certificates, idle):
+    with gateway(DEMO, timeouts={"connection_idle": idle}) as house:
+        clients = [H2Client(connect_tls(house.https, certificates)) for _ in range(100)]
+        assert all(client.fetch("/").status == 200 for client in clients)
+        working = house.memory()
+        wait_until(lambda: house.memory() <= working - len(clients) * 7 * KIB, "two pages of each go back to the kernel", 10)
+        for client in clients:
+            if idle == "6s":  # its end is no later for it
+                client.receive_until(lambda c=client: c.goaways, what="GOAWAY")
+            else:
+                assert client.fetch("/").status == 200
+            client.close()
+
+
 # ---- B2: header bombs ----
 
 @pytest.mark.parametrize("bomb", BOMBS)

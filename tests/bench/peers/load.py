@@ -1,11 +1,13 @@
 """What runs against a proxy, and what comes of it: h2load with a count or at a rate, new connections, connections that are held."""
 
+import collections
 import contextlib
 import dataclasses
 import json
 import math
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,8 @@ import time
 from bench.peers.machine import Cpu
 
 CPU = "1"  # of the load and of the backend; the proxy has CPU 0
+FEW = 100  # clients
+HANDSHAKE = 0.1  # seconds that each of them has for it
 CIPHER = "TLS_AES_128_GCM_SHA256"  # the only one that is offered, so that no proxy has an easier one
 
 
@@ -26,6 +30,7 @@ class Point:
     cpu: Cpu
     times: list  # microseconds of each good answer
     pss: int  # KiB afterwards
+    tenths: list = dataclasses.field(default_factory=list)  # the p99 of each tenth of a second, of those at a rate
 
     def row(self):
         """What is kept of it; CPU in microseconds an answer."""
@@ -35,6 +40,7 @@ class Point:
             "ok": self.ok, "failed": self.failed, "pss": self.pss, "rate": self.ok / self.seconds,
             "user": self.cpu.user * per, "system": self.cpu.system * per, "cpu": (self.cpu.user + self.cpu.system) * per,
             "p50": quantile(ordered, 0.5), "p99": quantile(ordered, 0.99),
+            "p99 of a tenth": statistics.median(self.tenths) if self.tenths else None,
         }
 
 
@@ -83,16 +89,34 @@ def counted(proxy, load, count):
     return Point(len(times), count - len(times), seconds, cpu, times, proxy.pss())
 
 
-def evenly(clients, rate, seconds):
-    """h2load's options for `rate` requests/s in total. Each of its clients asks for what has become due every 10 ms, or when one request has;
-    they begin one after the other over that time. All opened at once, their bursts would coincide the more the faster a proxy shakes hands."""
+def p99_of_tenths(rows):
+    """The p99 of those that ended well in each tenth of a second, the first and the last left out, which are parts of one."""
+    tenths = collections.defaultdict(list)
+    for end, status, took in rows:
+        tenths[math.floor(end * 10)] += good([(end, status, took)])
+    return [quantile(sorted(tenths[key]), 0.99) for key in sorted(tenths)[1:-1] if tenths[key]]
+
+
+def beginnings(clients, rate):
+    """(how many clients begin at once, milliseconds until as many do again). Each asks for what has become due every 10 ms, or when one request
+    has, and they begin so that their bursts are spread over that time. Where few do, each has shaken hands before the next one begins: handshakes
+    that meet would shift the bursts, the more the faster a proxy shakes hands."""
     period = max(0.010, clients / rate)
-    return [f"--rps={rate / clients:.6f}", "-n", round(rate * seconds), "-r", max(1, round(clients / period / 1000)), "--rate-period=1ms"]
+    if clients <= FEW:
+        return 1, round(1000 * (HANDSHAKE + period / clients))
+    return max(1, round(clients / period / 1000)), 1
+
+
+def evenly(clients, rate, seconds):
+    """h2load's options for `rate` requests/s in total."""
+    at_once, pause = beginnings(clients, rate)
+    return [f"--rps={rate / clients:.6f}", "-n", round(rate * seconds), "-r", at_once, f"--rate-period={pause}ms"]
 
 
 def timed(proxy, load, seconds, rate=None):
     """The same for a time, with `rate` requests/s in total; looks only at the time after all connections stand."""
-    warm_up = 1 + load.clients * 0.0025
+    at_once, pause = beginnings(load.clients, rate) if rate else (1, 0)
+    warm_up = 1 + load.clients * max(0.0025, pause / at_once / 1000)
     with tempfile.TemporaryDirectory() as name:
         log = pathlib.Path(name) / "log"
         options = ["-c", load.clients, "-m", load.streams, *load.options]
@@ -106,7 +130,7 @@ def timed(proxy, load, seconds, rate=None):
             child.wait(60)
         rows = [row for row in parse_log(log.read_text()) if begin <= row[0] < end]
     times = good(rows)
-    return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss())
+    return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss(), p99_of_tenths(rows))
 
 
 def client(*arguments):

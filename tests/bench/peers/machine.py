@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import signal
+import time
 
 from support.process import Process
 
@@ -74,6 +75,19 @@ class Pinned(Process):
             except OSError:
                 continue
         return total
+
+    def settled_pss(self):
+        """The same once it has ceased to change: some proxies start others of their own after they listen."""
+        last, since = self.pss(), time.monotonic()
+        begin = since
+        while time.monotonic() - since < 1:
+            if time.monotonic() - begin > 20:
+                raise TimeoutError("its memory does not settle")
+            time.sleep(0.1)
+            now = self.pss()
+            if abs(now - last) > last / 100:
+                last, since = now, time.monotonic()
+        return self.pss()
 
     def kill(self):
         """Ends the children too: not every one of them hears that its parent is gone."""

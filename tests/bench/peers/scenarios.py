@@ -128,8 +128,8 @@ def new_connections(resume):
 
 
 def base(site, protocol):
-    """MiB of a proxy that was just started."""
-    return one_by_one(site, protocol, lambda proxy: {"value": proxy.pss() / 1024})
+    """MiB of a proxy that has started, its helpers too."""
+    return one_by_one(site, protocol, lambda proxy: {"value": proxy.settled_pss() / 1024})
 
 
 def idle(site, protocol):
@@ -143,14 +143,15 @@ def idle(site, protocol):
 
 
 def open_loop(asked, whose):
-    """p99 at half of the load that was reached without a pause: by the proxy itself, or by `whose` for all of them."""
+    """p99 at half of the load that was reached without a pause: by the proxy itself, or by `whose` for all of them. Of a tenth of a second, the
+    median of all: what the machine does once a second would be the p99 of the whole."""
     def measure(site, protocol):
         most = {}
         def prepare(proxy):
             most[proxy.name] = capacity(proxy, dataclasses.replace(asked, probe=round(capacity(proxy, asked) * site.seconds)))
         def latency(proxy, _):
             row = load.timed(proxy, asked, site.seconds, rate=most[whose or proxy.name] / 2).row()
-            return {**row, "value": (row["p99"] or math.inf) / 1000}
+            return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
         return in_turns(site, protocol, prepare, latency)
     return measure
 
