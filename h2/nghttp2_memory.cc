@@ -52,7 +52,9 @@ std::size_t size_of(Nghttp2Memory& memory, void* piece) {
   return size;
 }
 
+// Null where `place` is taken, or the kernel has no more mappings for the process: an ordinary piece does as well.
 void* on_own_pages(Nghttp2Memory& memory, std::span<std::byte>& place, std::size_t size) {
+  if (!place.empty()) return nullptr;
   void* piece = pool::map_piece(size);
   if (piece == nullptr) return nullptr;
   place = {static_cast<std::byte*>(piece), size};
@@ -63,7 +65,9 @@ void* on_own_pages(Nghttp2Memory& memory, std::span<std::byte>& place, std::size
 void* count_malloc(std::size_t size, void* count) {
   Nghttp2Memory& memory = memory_of(count);
   if (size > std::numeric_limits<std::size_t>::max() - kPrefix) return nullptr;
-  if (size >= kFrameBuffer && memory.frame_buffer.empty()) return on_own_pages(memory, memory.frame_buffer, size);
+  if (size >= kFrameBuffer) {
+    if (void* buffer = on_own_pages(memory, memory.frame_buffer, size)) return buffer;
+  }
   void* start = pool::allocate_piece(size + kPrefix);
   if (start == nullptr) return nullptr;
   std::memcpy(start, &size, sizeof size);
@@ -74,7 +78,9 @@ void* count_malloc(std::size_t size, void* count) {
 void* count_calloc(std::size_t n, std::size_t size, void* count) {
   Nghttp2Memory& memory = memory_of(count);
   if (size != 0 && n > std::numeric_limits<std::size_t>::max() / size) return nullptr;
-  if (n * size >= kTable && memory.stream_table.empty()) return on_own_pages(memory, memory.stream_table, n * size);
+  if (n * size >= kTable) {
+    if (void* table = on_own_pages(memory, memory.stream_table, n * size)) return table;
+  }
   void* piece = count_malloc(n * size, count);
   if (piece != nullptr) std::memset(piece, 0, n * size);
   return piece;

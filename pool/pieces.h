@@ -30,7 +30,7 @@ void* allocate_piece(std::size_t size) noexcept;
 /// null.
 void free_piece(void* piece, std::size_t capacity) noexcept;
 /// `size` bytes, zero, on pages of their own that have no memory until they are written to. null when there
-/// are none. A system call each, so for large ones that are mostly left empty. Any thread. Builds with a sanitizer
+/// are none, or no more mappings for the process. A system call each, so for large ones that are mostly left empty. Any thread. Builds with a sanitizer
 /// have it from its heap.
 void* map_piece(std::size_t size) noexcept;
 /// Whether it is so in this build.

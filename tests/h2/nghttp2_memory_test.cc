@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <span>
 #include <string>
@@ -110,6 +112,22 @@ TEST_F(Nghttp2Allocator, a_large_piece_beside_the_frame_buffer_is_an_ordinary_on
   EXPECT_EQ(std::count(other, other + kBig, 7), static_cast<std::ptrdiff_t>(kBig));
   free(buffer);
   free(other);
+}
+
+TEST_F(Nghttp2Allocator, takes_from_the_heap_what_the_kernel_does_not_map) {
+  if (!pool::has_pages_of_its_own()) GTEST_SKIP() << "a sanitizer has it on its heap";
+  const auto without_mappings = [this] {
+    std::free(std::malloc(100 * 1024));  // the heap has that much without a system call
+    const rlimit none{0, 0};
+    bool ok = ::setrlimit(RLIMIT_AS, &none) == 0;
+    unsigned char* buffer = allocate(kBig);
+    unsigned char* table = zeroed(256, 16);
+    ok = ok && buffer != nullptr && table != nullptr && memory_.frame_buffer.empty() && memory_.stream_table.empty();
+    free(buffer);
+    free(table);
+    ::_exit(ok && memory_.bytes == 0 ? 0 : 1);
+  };
+  EXPECT_EXIT(without_mappings(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Nghttp2Allocator, a_table_that_is_not_empty_is_left_alone) {

@@ -136,9 +136,9 @@ def idle(site, protocol):
     """KiB a connection that had one answer and is idle."""
     def measure(proxy):
         load.handshakes(proxy, 40, False)  # what the first connections ever cost is not theirs
-        before = proxy.pss()
+        before = proxy.settled_pss()
         with load.held(proxy, site.idle) as standing:
-            return {"value": (proxy.pss() - before) / max(standing, 1), "ok": standing, "failed": site.idle - standing}
+            return {"value": (proxy.settled_pss() - before) / max(standing, 1), "ok": standing, "failed": site.idle - standing}
     return one_by_one(site, protocol, measure, many=True)
 
 
