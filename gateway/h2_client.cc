@@ -1,7 +1,5 @@
 #include "gateway/h2_client.h"
 
-#include <algorithm>
-
 #include "gateway/admission.h"
 #include "gateway/forwarding.h"
 #include "gateway/log.h"
@@ -24,6 +22,7 @@ H2Client::H2Client(const ListenerParts& parts, std::unique_ptr<Transport> transp
       owner_(owner),
       slow_deadline_(parts.worker.loop, [this] { on_slow(); }),
       idle_deadline_(parts.worker.loop, [this] { on_idle(); }),
+      cooling_(parts.worker.loop, [this] { connection_.session().cool(); }),
       connection_(parts.worker.connection_parts(), std::move(transport), h2::Role::server, parts.limits,
                   parts.timeouts.stall, parts.keep_alive, *this, *this) {}
 
@@ -106,6 +105,7 @@ void H2Client::on_connection_end(std::string_view reason) {
   }
   slow_deadline_.clear();
   idle_deadline_.clear();
+  cooling_.clear();
   owner_.on_connection_gone();
 }
 
@@ -142,22 +142,14 @@ void H2Client::on_stream_over(ClientStream& stream) {
 
 // ---- Time ----
 
-// In two parts: until it is cool, and the rest.
 void H2Client::arm_idle() {
   if (connection_.session().draining()) return;
-  const Duration idle = parts_.timeouts.connection_idle;
-  is_cool_ = false;
-  idle_deadline_.set(idle == Duration::zero() ? kCooling : std::min(idle, kCooling));
+  idle_deadline_.set(parts_.timeouts.connection_idle);
+  cooling_.set(kCooling);
 }
 
 void H2Client::on_idle() {
   if (connection_.session().draining()) return connection_.session().drain();
-  const Duration idle = parts_.timeouts.connection_idle;
-  if (!is_cool_ && (idle == Duration::zero() || idle > kCooling)) {
-    is_cool_ = true;
-    connection_.session().cool();
-    return idle_deadline_.set(idle == Duration::zero() ? idle : idle - kCooling);
-  }
   parts_.worker.stats.count_timeout(Timeout::connection_idle);
   drain();
 }

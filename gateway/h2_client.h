@@ -56,7 +56,7 @@ class H2Client final : public ClientConnection,
   pool::OwnedSet<ClientStream> streams_;
   Deadline slow_deadline_;           // preface, header sections
   Deadline idle_deadline_;           // without a stream; then for the answer to the drain's PING
-  bool is_cool_ = false;             // it has been idle for a while, and gave back what memory it could
+  Deadline cooling_;                 // since it had a stream; where it has one again nothing is given back
   std::size_t held_ = 0;             // by its streams, as admission reckons
   std::string_view protocol_ = "2";  // that the request came in
   H2Connection connection_;          // last: closing its session ends the streams

@@ -11,11 +11,10 @@
 namespace pool {
 namespace {
 
-// A sanitizer shall see every piece.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kKeeps = false;
+constexpr bool kSanitized = true;  // it shall see every piece
 #else
-constexpr bool kKeeps = true;
+constexpr bool kSanitized = false;
 #endif
 
 struct Kept {
@@ -49,7 +48,7 @@ struct Clearing {
 };
 
 bool may_keep(std::size_t capacity) {
-  if (!kKeeps || capacity > kLargestPiece || shelf.bytes + capacity > kKeptBytes) return false;
+  if (kSanitized || capacity > kLargestPiece || shelf.bytes + capacity > kKeptBytes) return false;
   if (shelf.phase == Phase::fresh) {
     shelf.phase = Phase::keeping;
     static thread_local Clearing clearing;
@@ -79,21 +78,21 @@ void free_piece(void* piece, std::size_t capacity) noexcept {
 }
 
 bool has_pages_of_its_own() noexcept {
-  return kKeeps;
+  return !kSanitized;
 }
 
 void* map_piece(std::size_t size) noexcept {
-  if (!kKeeps) return std::calloc(1, size);
+  if (kSanitized) return std::calloc(1, size);
   void* piece = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return piece == MAP_FAILED ? nullptr : piece;
 }
 
 void empty_piece(void* piece, std::size_t size) noexcept {
-  if (!kKeeps || ::madvise(piece, size, MADV_DONTNEED) != 0) std::memset(piece, 0, size);
+  if (kSanitized || ::madvise(piece, size, MADV_DONTNEED) != 0) std::memset(piece, 0, size);
 }
 
 void unmap_piece(void* piece, std::size_t size) noexcept {
-  if (!kKeeps) return std::free(piece);
+  if (kSanitized) return std::free(piece);
   ::munmap(piece, size);
 }
 

@@ -1,7 +1,6 @@
 #include "h2/nghttp2_memory.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 
 #include "h2/session.h"
 #include "pool/pieces.h"
+#include "tests/support/resident_pages.h"
 
 namespace h2 {
 namespace {
@@ -84,20 +84,12 @@ TEST_F(Nghttp2Allocator, a_zeroed_piece_is_zero_where_another_was_before) {
   EXPECT_EQ(allocate(std::numeric_limits<std::size_t>::max()), nullptr);
 }
 
-// Pages that have memory.
-std::ptrdiff_t resident_pages(std::span<std::byte> piece) {
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> pages((piece.size() + page - 1) / page);
-  EXPECT_EQ(::mincore(piece.data(), piece.size(), pages.data()), 0);
-  return std::ranges::count_if(pages, [](unsigned char bits) { return (bits & 1U) != 0; });
-}
-
 TEST_F(Nghttp2Allocator, a_frame_buffer_has_no_memory_where_nothing_was_written) {
   if (!pool::has_pages_of_its_own()) GTEST_SKIP() << "a sanitizer has it on its heap";
   free(allocate(kBig));
   unsigned char* piece = allocate(kBig);
   std::fill_n(piece, 500, std::uint8_t{1});
-  EXPECT_EQ(resident_pages(memory_.frame_buffer), 1);
+  EXPECT_EQ(support::resident_pages(memory_.frame_buffer), 1);
   free(piece);
 }
 
@@ -205,8 +197,8 @@ TEST_F(IdleSession, has_no_memory_in_its_buffer_and_its_empty_table_and_works_on
     EXPECT_EQ(nghttp2_session_want_write(server_), 0);
     give_back_unused(memory_);
     if (!pool::has_pages_of_its_own()) continue;
-    EXPECT_EQ(resident_pages(memory_.frame_buffer), 0);
-    EXPECT_EQ(resident_pages(memory_.stream_table), 0);
+    EXPECT_EQ(support::resident_pages(memory_.frame_buffer), 0);
+    EXPECT_EQ(support::resident_pages(memory_.stream_table), 0);
   }
 }
 

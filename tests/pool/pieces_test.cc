@@ -1,14 +1,13 @@
 #include "pool/pieces.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cstring>
 #include <thread>
 #include <vector>
+
+#include "tests/support/resident_pages.h"
 
 namespace pool {
 namespace {
@@ -79,17 +78,12 @@ TEST(Pieces, OfPagesOfTheirOwnHaveNoMemoryUntilTheyAreUsed) {
   const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const MappedPiece piece(4 * page);
   ASSERT_EQ(4 * page, piece.bytes().size());
-  const auto resident = [&] {
-    std::array<unsigned char, 4> pages{};
-    EXPECT_EQ(0, ::mincore(piece.bytes().data(), piece.bytes().size(), pages.data()));
-    return std::ranges::count_if(pages, [](unsigned char of) { return (of & 1) != 0; });
-  };
-  EXPECT_EQ(0, resident());
+  EXPECT_EQ(0, support::resident_pages(piece.bytes()));
   EXPECT_EQ(std::byte{0}, piece.bytes()[2 * page]);
   piece.bytes()[2 * page] = std::byte{1};
-  EXPECT_EQ(1, resident());
+  EXPECT_EQ(1, support::resident_pages(piece.bytes()));
   empty_piece(piece.bytes().data(), piece.bytes().size());
-  EXPECT_EQ(0, resident());
+  EXPECT_EQ(0, support::resident_pages(piece.bytes()));
   EXPECT_EQ(std::byte{0}, piece.bytes()[2 * page]);
 }
 
