@@ -43,11 +43,6 @@ def test_the_bytes_of_bodies_are_told_apart_from_those_of_heads():
     assert load.parse_data_bytes("no summary") is None
 
 
-def test_clients_at_a_rate_begin_over_the_time_from_one_turn_of_theirs_to_the_next():
-    assert load.evenly(10, 20000, 2) == ["--rps=2000.000000", "-n", 40000, "-r", 1, "--rate-period=101ms"]  # bursts 1 ms apart
-    assert load.evenly(4000, 2000, 6) == ["--rps=0.500000", "-n", 12000, "-r", 2, "--rate-period=1ms"]  # 4000 within 2 s
-
-
 def test_the_p99_of_a_tenth_is_of_those_that_ended_in_it_and_whole_tenths_count():
     ends = [0.95, *(1.0 + i / 1000 for i in range(100)), *(1.1 + i / 1000 for i in range(100)), 1.25]
     rows = [(end, 200, i) for i, end in enumerate(ends)] + [(1.15, -1, 10 ** 6)]

@@ -1,8 +1,9 @@
-"""What runs against a proxy, and what comes of it: h2load with a count or at a rate, new connections, connections that are held."""
+"""What runs against a proxy, and what comes of it: h2load as fast as it goes, requests at a rate, new connections, connections that are held."""
 
 import collections
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import pathlib
@@ -14,10 +15,10 @@ import tempfile
 import time
 
 from bench.peers.machine import Cpu
+from support.environment import BINARY
 
 CPU = "1"  # of the load and of the backend; the proxy has CPU 0
-FEW = 100  # clients
-HANDSHAKE = 0.1  # seconds that each of them has for it
+OPEN_LOOP = pathlib.Path(BINARY).parent / "open_loop"
 CIPHER = "TLS_AES_128_GCM_SHA256"  # the only one that is offered, so that no proxy has an easier one
 
 
@@ -97,31 +98,12 @@ def p99_of_tenths(rows):
     return [quantile(sorted(tenths[key]), 0.99) for key in sorted(tenths)[1:-1] if tenths[key]]
 
 
-def beginnings(clients, rate):
-    """(how many clients begin at once, milliseconds until as many do again). Each asks for what has become due every 10 ms, or when one request
-    has, and they begin so that their bursts are spread over that time. Where few do, each has shaken hands before the next one begins: handshakes
-    that meet would shift the bursts, the more the faster a proxy shakes hands."""
-    period = max(0.010, clients / rate)
-    if clients <= FEW:
-        return 1, round(1000 * (HANDSHAKE + period / clients))
-    return max(1, round(clients / period / 1000)), 1
-
-
-def evenly(clients, rate, seconds):
-    """h2load's options for `rate` requests/s in total."""
-    at_once, pause = beginnings(clients, rate)
-    return [f"--rps={rate / clients:.6f}", "-n", round(rate * seconds), "-r", at_once, f"--rate-period={pause}ms"]
-
-
-def timed(proxy, load, seconds, rate=None):
-    """The same for a time, with `rate` requests/s in total; looks only at the time after all connections stand."""
-    at_once, pause = beginnings(load.clients, rate) if rate else (1, 0)
-    warm_up = 1 + load.clients * max(0.0025, pause / at_once / 1000)
+def timed(proxy, load, seconds):
+    """The same for a time; looks only at the time after all connections stand."""
+    warm_up = 1 + load.clients * 0.0025
     with tempfile.TemporaryDirectory() as name:
         log = pathlib.Path(name) / "log"
-        options = ["-c", load.clients, "-m", load.streams, *load.options]
-        lasting = seconds + warm_up + 0.5
-        options += evenly(load.clients, rate, lasting) if rate else [f"--duration={round(lasting * 1000)}ms"]
+        options = ["-c", load.clients, "-m", load.streams, f"--duration={round((seconds + warm_up + 0.5) * 1000)}ms", *load.options]
         with subprocess.Popen(h2load(proxy.port, load.path, log, *options), stdout=subprocess.DEVNULL) as child:
             time.sleep(warm_up)
             before, begin = proxy.cpu(), time.time()
@@ -130,7 +112,33 @@ def timed(proxy, load, seconds, rate=None):
             child.wait(60)
         rows = [row for row in parse_log(log.read_text()) if begin <= row[0] < end]
     times = good(rows)
-    return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss(), p99_of_tenths(rows))
+    return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss())
+
+
+@contextlib.contextmanager
+def at_a_rate(proxy, load):
+    """Connections, as many as `load` has clients; yields ask(rate, seconds), which gives a Point. The n-th time all proxies are asked at the same
+    moments. Fails where a connection ends or an answer does not come."""
+    command = ["taskset", "-c", CPU, OPEN_LOOP, *map(str, (proxy.port, load.path, load.size, load.clients))]
+    with tempfile.TemporaryDirectory() as name, \
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        log, seeds = pathlib.Path(name) / "log", itertools.count()
+
+        def expect(word):
+            if child.stdout.readline() != f"{word}\n":
+                raise RuntimeError(f"{proxy.name}: the load has ended")
+
+        def ask(rate, seconds):
+            before = proxy.cpu()
+            print(rate, seconds, next(seeds), log, file=child.stdin, flush=True)
+            expect("done")
+            cpu, rows = proxy.cpu() - before, parse_log(log.read_text())
+            times = good(rows)
+            return Point(len(times), len(rows) - len(times), seconds, cpu, times, proxy.pss(), p99_of_tenths(rows))
+
+        expect("ready")
+        yield ask
+        child.stdin.close()
 
 
 def client(*arguments):

@@ -85,14 +85,12 @@ def in_turns(site, protocol, prepare, measure, many=False):
         return rows
 
 
-def one_by_one(site, protocol, measure, many=False, rounds=1):
+def one_by_one(site, protocol, measure, many=False):
     """{name: rows} of `measure(proxy)` for proxies that are started afresh and alone."""
     rows = {}
     for name in site.contestants(protocol):
-        rows[name] = []
-        for _ in range(rounds):
-            with site.running(name, protocol, many=many) as proxy:
-                rows[name].append(told(proxy, measure(proxy)))
+        with site.running(name, protocol, many=many) as proxy:
+            rows[name] = [told(proxy, measure(proxy))]
     return rows
 
 
@@ -147,12 +145,14 @@ def open_loop(asked, whose):
     median of all: what the machine does once a second would be the p99 of the whole."""
     def measure(site, protocol):
         most = {}
-        def prepare(proxy):
-            most[proxy.name] = capacity(proxy, dataclasses.replace(asked, probe=round(capacity(proxy, asked) * site.seconds)))
-        def latency(proxy, _):
-            row = load.timed(proxy, asked, site.seconds, rate=most[whose or proxy.name] / 2).row()
-            return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
-        return in_turns(site, protocol, prepare, latency)
+        with contextlib.ExitStack() as stack:
+            def prepare(proxy):
+                most[proxy.name] = capacity(proxy, dataclasses.replace(asked, probe=round(capacity(proxy, asked) * site.seconds)))
+                return stack.enter_context(load.at_a_rate(proxy, asked))
+            def latency(proxy, ask):
+                row = ask(most[whose or proxy.name] / 2, site.seconds).row()
+                return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
+            return in_turns(site, protocol, prepare, latency)
     return measure
 
 
@@ -173,18 +173,25 @@ def two_workers(asked):
 
 
 def growth(clients, beside):
-    """CPU time a request over `clients` connections with `beside` idle ones, by that over 10 and none, at 2500 requests/s."""
-    seconds, rate = 6, 2500  # with 5000 clients each has its turn three times in it, and none a part of a turn
+    """CPU time a request over `clients` connections with `beside` idle ones, by that over 10 and none, at 2500 requests/s; the same proxy twice, in
+    turns."""
+    seconds, rate = 4, 2500  # of 5000 clients each has its turn twice
     def measure(site, protocol):
-        def by_few(proxy):
-            capacity(proxy, SMALL)
-            few = by_cpu(load.timed(proxy, SMALL, seconds, rate))
-            wanted = site.idle if beside else 0
-            with load.held(proxy, wanted) as standing:
-                many = by_cpu(load.timed(proxy, dataclasses.replace(SMALL, clients=clients), seconds, rate))
-            many["failed"] += wanted - standing
-            return compared(few, many)
-        return one_by_one(site, protocol, by_few, many=True, rounds=min(site.rounds, 3))
+        rows = {}
+        for name in site.contestants(protocol):
+            with contextlib.ExitStack() as stack:
+                one, other = (stack.enter_context(site.running(name, protocol, many=True)) for _ in range(2))
+                few, many = (stack.enter_context(load.at_a_rate(proxy, dataclasses.replace(SMALL, clients=count)))
+                             for proxy, count in ((one, 10), (other, clients)))
+                wanted = site.idle if beside else 0
+                missing = wanted - stack.enter_context(load.held(other, wanted))
+                for ask in (few, many):
+                    ask(rate, 1)  # warms
+                rows[name] = []
+                for _ in range(site.rounds):
+                    row = compared(by_cpu(few(rate, seconds)), by_cpu(many(rate, seconds)))
+                    rows[name].append(told(other, {**row, "failed": row["failed"] + missing}))
+        return rows
     return measure
 
 
