@@ -147,6 +147,7 @@ struct Config {
   std::string source;  // the file's name, or "command line"
   std::string text;    // of the file as it was read; "" for the command line
   std::size_t workers = 1;
+  std::chrono::milliseconds busy_poll{0};  // how long a worker looks for more before it sleeps
   MemoryConfig memory;
   std::vector<ListenerConfig> listeners;
   std::vector<ClusterConfig> clusters;

@@ -135,6 +135,7 @@ Config read_document(ConfigReading& reading, const ConfigNode& root) {
   config.workers = default_workers();
   TableReader document(reading, root, "");
   document.integer("workers", 1, 256, config.workers);
+  document.duration("busy_poll", TableReader::Zero::means_off, config.busy_poll);
   read_memory(document, config);
   read_listeners(document, config);
   read_clusters(document, config);

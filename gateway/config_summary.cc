@@ -51,7 +51,11 @@ std::string memory_line(const MemoryConfig& memory) {
 std::string config_summary(const Config& config) {
   std::string text;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "workers   {}\n", config.workers);
+  fmt::format_to(out, "workers   {}", config.workers);
+  if (config.busy_poll.count() != 0) {
+    fmt::format_to(out, ", which look for more for {} before they sleep", format_duration(config.busy_poll));
+  }
+  text += '\n';
   const MemoryConfig& memory = config.memory;
   fmt::format_to(out, "memory    budget {}, of it up to {} in {} blocks of {}\n", format_size(memory.budget),
                  format_size(memory.blocks * memory.block_size), memory.blocks,

@@ -123,7 +123,8 @@ void Server::make_workers() {
       .endpoint_limits = {.connect = t.connect,
                           .connection_idle = t.connection_idle,
                           .stall = t.stall,
-                          .session = limits}});
+                          .session = limits},
+      .busy_poll = config_.busy_poll});
   for (std::size_t i = 0; i < config_.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, *plan_, [this] { loop_.post([this] { on_drained(); }); }));
   }

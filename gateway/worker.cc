@@ -36,6 +36,7 @@ Worker::Worker(std::size_t index, const WorkerPlan& plan, std::function<void()> 
   }
   make_health_checks(index);
   loop_.set_turn_end([this] { return turn_end(); });
+  loop_.set_busy_poll(plan.busy_poll);
 }
 
 // Each endpoint is looked after by one worker, the endpoints by the workers in turn.

@@ -32,6 +32,7 @@ struct WorkerPlan {
   ExchangeTimeouts exchange_timeouts;
   ClientTimeouts client_timeouts;
   EndpointLimits endpoint_limits;
+  Duration busy_poll;
 };
 
 /// One thread with one loop, and everything of the connections that it accepted.

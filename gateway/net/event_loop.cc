@@ -110,12 +110,13 @@ void EventLoop::on_turn_end() {
   const bool again = call_turn_end();
   if (stop_.load(std::memory_order_acquire)) {
     ev_break(loop_, EVBREAK_ALL);
-  } else if (again || !fed_.empty()) {
+  } else if (again || !fed_.empty() || turn_began_ - last_event_ < busy_poll_) {
     ev_idle_start(loop_, &sleepless_);
   }
 }
 
 void EventLoop::on_woken() {
+  last_event_ = turn_began_;
   std::vector<std::function<void()>> tasks;
   {
     const std::lock_guard lock(mutex_);
@@ -163,6 +164,7 @@ void IoWatcher::feed(bool readable, bool writable) {
 
 void IoWatcher::on_event(int events) noexcept {
   EventLoop& loop = loop_;
+  loop.last_event_ = loop.turn_began_;
   Lifeline::Watch watch(lifeline_);
   Callback callback = std::move(callback_);  // it must outlive *this
   callback((events & EV_READ) != 0, (events & EV_WRITE) != 0);

@@ -51,6 +51,10 @@ class EventLoop final : public pool::Waker {
   /// again soon, without sleeping (events are looked at in between).
   void set_turn_end(std::function<bool()> hook) { turn_end_ = std::move(hook); }
 
+  /// For how long after a socket's event or a wake() the loop looks for the next one before it sleeps. Zero, as it is at
+  /// first: it sleeps at once. What comes meanwhile is not kept waiting by a thread's waking, and who sends it need not wake one.
+  void set_busy_poll(Duration duration) { busy_poll_ = duration; }
+
   /// Read at once, so many bytes stay in the CPU's cache until they are written (a core's second level has 1 MiB or so, and
   /// holds them in several forms).
   static constexpr std::size_t kPortion = 128 * 1024;
@@ -82,6 +86,8 @@ class EventLoop final : public pool::Waker {
   ev_async woken_;
   std::function<bool()> turn_end_;
   Time turn_began_;
+  Time last_event_;  // the turn of the last socket's event or wake()
+  Duration busy_poll_{};
   std::size_t read_ = 0;  // bytes, since the hook was called
   bool running_ = false;
   std::atomic<bool> stop_{false};

@@ -38,6 +38,7 @@ TEST(ConfigFile, HasTheDefaultsOfTheReference) {
   const Config config = read(kLeast);
   EXPECT_EQ(config.source, "/conf/g.toml");
   EXPECT_EQ(config.workers, default_workers());
+  EXPECT_EQ(config.busy_poll, milliseconds(0));
   EXPECT_EQ(config.memory.budget, 256U << 20);
   EXPECT_EQ(config.memory.block_size, 16'384U);
   EXPECT_EQ(config.memory.blocks, 8'192U);
@@ -71,6 +72,7 @@ TEST(ConfigFile, HasTheDefaultsOfTheReference) {
 TEST(ConfigFile, ReadsWhoIsServedAndByWhom) {
   const Config config = read(R"(
 workers = 3
+busy_poll = "2ms"
 [[listener]]
 address = "[::1]:0"
 max_concurrent_streams = 17
@@ -96,10 +98,11 @@ cluster = "built-in_1.x"
 address = "127.0.0.1:9901"
 )");
   EXPECT_EQ(config.workers, 3U);
+  EXPECT_EQ(config.busy_poll, milliseconds(2));
   ASSERT_EQ(config.listeners.size(), 2U);
   EXPECT_EQ(config.listeners[0].address, (HostPort{"::1", 0, false}));
   EXPECT_EQ(config.listeners[0].max_concurrent_streams, 17U);
-  EXPECT_EQ(config.listeners[0].place.to_string(), "/conf/g.toml:4:11");
+  EXPECT_EQ(config.listeners[0].place.to_string(), "/conf/g.toml:5:11");
   EXPECT_EQ(config.listeners[1].address, (HostPort{"/conf/run/g.sock", 0, true}));
   ASSERT_EQ(config.clusters.size(), 2U);
   const ClusterConfig& app = config.clusters[0];
@@ -227,6 +230,8 @@ TEST(ConfigFile, SummaryNamesWhatItMakes) {
             "cluster   app: http/1.1, round_robin: 127.0.0.1:8080\n"
             "route     */ to app\n"
             "admin     off\n");
+  EXPECT_TRUE(config_summary(read("workers = 1\nbusy_poll = \"1ms\"\n" + std::string(kLeast)))
+                  .starts_with("workers   1, which look for more for 1ms before they sleep\n"));
 }
 
 }  // namespace

@@ -157,6 +157,10 @@ TEST(ConfigMistakes, Bounds) {
   expect({
       {in_document("workers = 0"), {R"(g.toml:1:11: workers is 0; it must be from 1 to 256)"}},
       {in_document("workers = 257"), {R"(g.toml:1:11: workers is 257; it must be from 1 to 256)"}},
+      {in_document("busy_poll = \"50us\""),
+       {R"(g.toml:1:13: busy_poll is "50us", which is no duration; write a whole number with ms, s, m or h, like "10s")"}},
+      {in_document("busy_poll = \"25h\""),
+       {R"(g.toml:1:13: busy_poll is "25h"; it must be from "1ms" to "24h", or "0s" for never)"}},
       {in_document("[memory]\nbudget = \"1000KiB\""),
        {R"(g.toml:2:10: memory.budget is "1000KiB"; it must be from "1MiB" to "1024GiB")"}},
       {in_document("[memory]\nbudget = -1"),

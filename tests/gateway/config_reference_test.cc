@@ -71,7 +71,7 @@ void count(const ConfigNode& node, const std::string& name, std::map<std::string
 
 TEST(ConfigReference, TheReaderSaysWhichKeysItKnows) {
   const Keys keys = known_keys();
-  EXPECT_EQ(keys.size(), 60U);
+  EXPECT_EQ(keys.size(), 61U);
   for (const auto* key :
        {"workers", "memory.blocks", "listener.tls.certificate", "cluster.max_connections", "cluster.health.unhealthy", "route.host",
         "timeouts.drain", "limits.continuations", "admin.address", "log.level"}) {

@@ -27,7 +27,7 @@ def route(name, path="/", host="*", **more):
 class Gateway(Process):
     """Serves over TLS and in cleartext; `clusters` become routes by "/name/" unless `routes` are given, a single one gets "/".
 
-    Listeners have port 0; `listener` holds more keys for both of them, `more_listeners` further ones, whole. Other keyword arguments are tables of the configuration (timeouts={...}), merged over the defaults.
+    Listeners have port 0; `listener` holds more keys for both of them, `more_listeners` further ones, whole. Other keyword arguments are tables of the configuration (timeouts={...}), merged over the defaults, or values of its top (busy_poll="1ms").
     Leaving the context drains the gateway and demands exit code 0, zero gauges and a log without a sanitizer's report.
     """
 
@@ -50,8 +50,8 @@ class Gateway(Process):
             "cluster": clusters,
             "route": routes,
         }
-        for name, table in tables.items():
-            tree[name] = {**tree.get(name, {}), **table}
+        for name, value in tables.items():
+            tree[name] = {**tree.get(name, {}), **value} if isinstance(value, dict) else value
         self.config_path = directory / "gateway.toml"
         self.config_path.write_text(toml.document(tree))
         super().__init__([BINARY, "run", "--config", self.config_path], directory / "gateway.log")

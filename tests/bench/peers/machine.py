@@ -1,5 +1,6 @@
 """What the kernel says of a process and its children: CPU time and memory; and processes bound to CPUs."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -88,6 +89,19 @@ class Pinned(Process):
             if abs(now - last) > last / 100:
                 last, since = now, time.monotonic()
         return self.pss()
+
+    @contextlib.contextmanager
+    def its_turn(self):
+        """Goes on for this time, after which it is stopped, with its children."""
+        try:
+            self.signal_family(signal.SIGCONT)
+            yield
+        finally:
+            self.signal_family(signal.SIGSTOP)
+
+    def signal_family(self, number):
+        for pid in family(self.pid):
+            os.kill(pid, number)
 
     def kill(self):
         """Ends the children too: not every one of them hears that its parent is gone."""

@@ -18,7 +18,7 @@ from support.process import accepts, free_port
 
 HAPROXY = """
 global
-  nbthread {workers}
+  nbthread {workers}{busy}
   maxconn 12000
   no strict-limits
   tune.h2.max-concurrent-streams 256
@@ -107,11 +107,11 @@ https://localhost:{port} {{
 
 
 class Setting:
-    """What one proxy is started with: `protocol` is "h1" or "h2c", `origin` is "host:port", `budget` is the gateway's."""
+    """What one proxy is started with: `protocol` is "h1" or "h2c", `origin` "host:port", `budget` the gateway's, `busy`: it polls, if it can."""
 
-    def __init__(self, directory, certificates, origin, protocol, workers=1, budget=None):
+    def __init__(self, directory, certificates, origin, protocol, workers=1, budget=None, busy=False):
         self.directory, self.certificates, self.origin, self.protocol = directory, certificates, origin, protocol
-        self.workers, self.budget = workers, budget
+        self.workers, self.budget, self.busy = workers, budget, busy
         self.port = free_port()
 
     def write(self, text, **more):
@@ -126,6 +126,7 @@ class Setting:
 def gateway(s, binary=BINARY):
     tree = {
         "workers": s.workers,
+        "busy_poll": "1ms" if s.busy else "0s",
         "memory": {"budget": s.budget} if s.budget else {},
         "timeouts": {"connection_idle": "5m", "drain": "1s"},
         "log": {"access": "off", "level": "warning"},
@@ -158,7 +159,8 @@ def nghttpx(s):
 def haproxy(s):
     pem = s.directory / "both.pem"
     pem.write_text(s.certificates.certificate.read_text() + s.certificates.key.read_text())
-    return ["haproxy", "-f", s.write(HAPROXY, pem=pem, protocol="proto h2" if s.protocol == "h2c" else "")], {}
+    more = {"busy": "\n  busy-polling" if s.busy else "", "protocol": "proto h2" if s.protocol == "h2c" else ""}
+    return ["haproxy", "-f", s.write(HAPROXY, pem=pem, **more)], {}
 
 
 def nginx(s):
@@ -190,11 +192,11 @@ def candidates(names, protocol):
 
 
 @contextlib.contextmanager
-def running(name, directory, certificates, origin, protocol, workers=1, budget=None):
+def running(name, directory, certificates, origin, protocol, workers=1, budget=None, busy=False):
     """The proxy as a `Pinned` process that listens, with its port; one worker has CPU 0 alone, two have both."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    setting = Setting(directory, certificates, origin, protocol, workers, budget)
+    setting = Setting(directory, certificates, origin, protocol, workers, budget, busy)
     command, environment = COMMANDS[name](setting)
     with Pinned(command, directory / "log", cpus="0" if workers == 1 else "0,1", env={**os.environ, **environment}) as proxy:
         proxy.name, proxy.port = name, setting.port

@@ -7,10 +7,11 @@ import contextlib
 import dataclasses
 import itertools
 import math
+import signal
 import sys
 import typing
 
-from bench.peers import load, proxies
+from bench.peers import load, machine, proxies
 from bench.peers.report import TIMES
 
 
@@ -26,11 +27,11 @@ class Site:
     idle: int
     starts: typing.Any = dataclasses.field(default_factory=itertools.count)
 
-    def running(self, name, protocol, workers=1, many=False):
-        """A proxy. `many`: thousands of connections, more than the gateway's default budget admits."""
+    def running(self, name, protocol, workers=1, many=False, busy=False):
+        """A proxy. `many`: thousands of connections, more than the gateway's default budget admits. `busy`: it polls before it sleeps, if it can."""
         directory = self.directory / f"{next(self.starts)}-{name}"
         budget = "2GiB" if many else None
-        return proxies.running(name, directory, self.certificates, self.origins[protocol], protocol, workers, budget)
+        return proxies.running(name, directory, self.certificates, self.origins[protocol], protocol, workers, budget, busy)
 
     def contestants(self, protocol):
         return proxies.candidates(self.names, protocol)
@@ -73,15 +74,24 @@ def told(proxy, row):
     return row
 
 
-def in_turns(site, protocol, prepare, measure, many=False):
-    """{name: rows} of `measure(proxy, prepare(proxy))`, round robin over proxies that all run."""
+def in_turns(site, protocol, prepare, measure, many=False, busy=False):
+    """{name: rows} of `measure(proxy, prepare(proxy))`, round robin over proxies that all run. Of busy ones only that runs whose turn it is."""
     with contextlib.ExitStack() as stack:
-        field = [stack.enter_context(site.running(name, protocol, many=many)) for name in site.contestants(protocol)]
-        prepared = {proxy.name: prepare(proxy) for proxy in field}
+        field, prepared = [], {}
+        for name in site.contestants(protocol):
+            proxy = stack.enter_context(site.running(name, protocol, many=many, busy=busy))
+            field.append(proxy)
+            if busy:
+                proxy.signal_family(signal.SIGSTOP)
+        turn = machine.Pinned.its_turn if busy else contextlib.nullcontext
+        for proxy in field:
+            with turn(proxy):
+                prepared[proxy.name] = prepare(proxy)
         rows = {proxy.name: [] for proxy in field}
         for _ in range(site.rounds):
             for proxy in field:
-                rows[proxy.name].append(told(proxy, measure(proxy, prepared[proxy.name])))
+                with turn(proxy):
+                    rows[proxy.name].append(told(proxy, measure(proxy, prepared[proxy.name])))
         return rows
 
 
@@ -140,7 +150,7 @@ def idle(site, protocol):
     return one_by_one(site, protocol, measure, many=True)
 
 
-def open_loop(asked, whose):
+def open_loop(asked, whose, busy=False):
     """p99 at half of the load that was reached without a pause: by the proxy itself, or by `whose` for all of them. Of a tenth of a second, the
     median of all: what the machine does once a second would be the p99 of the whole."""
     def measure(site, protocol):
@@ -152,7 +162,7 @@ def open_loop(asked, whose):
             def latency(proxy, ask):
                 row = ask(most[whose or proxy.name] / 2, site.seconds).row()
                 return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
-            return in_turns(site, protocol, prepare, latency)
+            return in_turns(site, protocol, prepare, latency, busy=busy)
     return measure
 
 
@@ -221,6 +231,7 @@ SCENARIOS = [
     Scenario("handshake", "TLS handshake, full, with a GET", CPU, new_connections(False), ("h1",), quick=True),
     Scenario("handshake-resumed", "TLS handshake, resumed, with a GET", CPU, new_connections(True), ("h1",)),
     Scenario("latency-same", "p99 at half the gateway's load", "ms", open_loop(SMALL, proxies.OURS)),
+    Scenario("latency-busy", "p99 at half the gateway's load, busy polling", "ms", open_loop(SMALL, proxies.OURS, busy=True)),
     Scenario("latency-own", "p99 at half the own load", "ms", open_loop(SMALL, None)),
     Scenario("two-workers", "GET 1 KiB, 2 workers by 1", TIMES, two_workers(SMALL), alone=True),
     Scenario("growth-5000", "GET 1 KiB, 5000 connections by 10", TIMES, growth(5000, False), ("h1",), alone=True),

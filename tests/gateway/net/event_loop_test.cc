@@ -217,6 +217,50 @@ TEST(EventLoopTest, WakeEndsTheSleep) {
   other.join();
 }
 
+// ---- Busy polling ----
+
+/// How many turns a loop makes before 100 ms have passed since what `begin` makes happen, and how many from then to 300 ms.
+std::pair<int, int> turns_after(EventLoop& loop, const std::function<void()>& begin) {
+  std::vector<Time> turns;
+  loop.set_turn_end([&] {
+    turns.push_back(loop.now());
+    return false;
+  });
+  const Time began = real_now();
+  begin();
+  run_for(loop, 300ms);
+  loop.set_turn_end(nullptr);
+  const auto late = std::ranges::partition_point(turns, [&](Time turn) { return turn < began + 100ms; });
+  return {static_cast<int>(late - turns.begin()), static_cast<int>(turns.end() - late)};
+}
+
+constexpr int kSome = 5;   // looking takes microseconds
+constexpr int kSleeps = 3;  // the turns of the timer, and the one that sees that the time is over
+
+TEST(BusyPollTest, TheLoopLooksForMoreForATimeAfterAnEventThenSleeps) {
+  EventLoop loop;
+  auto [ours, theirs] = socket_pair();
+  char byte = 0;
+  IoWatcher watcher(loop, ours.get(), [&](bool, bool) { EXPECT_EQ(::recv(ours.get(), &byte, 1, 0), 1); });
+  watcher.want(true, false);
+  const auto send = [&] { EXPECT_EQ(::send(theirs.get(), "x", 1, 0), 1); };
+  EXPECT_LE(turns_after(loop, send).first, kSleeps);  // off
+  loop.set_busy_poll(50ms);
+  const auto [looked, slept] = turns_after(loop, send);
+  EXPECT_GE(looked, kSome);
+  EXPECT_LE(slept, kSleeps);
+}
+
+TEST(BusyPollTest, AWakeIsAnEventAndATimerIsNone) {
+  EventLoop woken;
+  woken.set_busy_poll(50ms);
+  EXPECT_GE(turns_after(woken, [&] { woken.wake(); }).first, kSome);
+  EventLoop timed;
+  timed.set_busy_poll(50ms);
+  Deadline deadline(timed, [] {});
+  EXPECT_LE(turns_after(timed, [&] { deadline.set(1ms); }).first, 2 * kSleeps);
+}
+
 TEST(EventLoopTest, TurnEndIsCalledAgainWithoutSleepWhileItHasWork) {
   EventLoop loop;
   int calls = 0;
