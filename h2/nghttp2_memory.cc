@@ -78,10 +78,11 @@ void* count_malloc(std::size_t size, void* count) {
 void* count_calloc(std::size_t n, std::size_t size, void* count) {
   Nghttp2Memory& memory = memory_of(count);
   if (size != 0 && n > std::numeric_limits<std::size_t>::max() / size) return nullptr;
+  void* piece = nullptr;
   if (n * size >= kTable) {
-    if (void* table = on_own_pages(memory, memory.stream_table, n * size)) return table;
+    piece = on_own_pages(memory, memory.stream_table, n * size);
   }
-  void* piece = count_malloc(n * size, count);
+  if (piece == nullptr) piece = count_malloc(n * size, count);
   if (piece != nullptr) std::memset(piece, 0, n * size);
   return piece;
 }

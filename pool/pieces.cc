@@ -21,13 +21,20 @@ struct Kept {
   Kept* next;
 };
 
+struct KeptMapping {
+  void* piece;
+  std::size_t size;
+};
+
 enum class Phase : std::uint8_t { fresh, keeping, over };
 
 // Without constructor and destructor: a thread allocates before its other objects are there, and after they
 // are gone.
 struct Shelf {
   std::array<Kept*, kLargestPiece / 16 + 1> kept;  // by capacity
-  std::size_t bytes;
+  std::array<KeptMapping, 16> mappings;            // the last that was given back comes last
+  std::size_t mapped;                              // how many of them there are
+  std::size_t bytes;                               // of both
   Phase phase;
 };
 constinit thread_local Shelf shelf{};
@@ -43,12 +50,16 @@ struct Clearing {
         std::free(piece);
       }
     }
+    for (; shelf.mapped > 0; --shelf.mapped) {
+      const KeptMapping& last = shelf.mappings[shelf.mapped - 1];
+      ::munmap(last.piece, last.size);
+    }
     shelf.bytes = 0;
   }
 };
 
-bool may_keep(std::size_t capacity) {
-  if (kSanitized || capacity > kLargestPiece || shelf.bytes + capacity > kKeptBytes) return false;
+bool may_keep(std::size_t bytes) {
+  if (kSanitized || shelf.bytes + bytes > kKeptBytes) return false;
   if (shelf.phase == Phase::fresh) {
     shelf.phase = Phase::keeping;
     static thread_local Clearing clearing;
@@ -71,7 +82,7 @@ void* allocate_piece(std::size_t size) noexcept {
 }
 
 void free_piece(void* piece, std::size_t capacity) noexcept {
-  if (!may_keep(capacity)) return std::free(piece);
+  if (capacity > kLargestPiece || !may_keep(capacity)) return std::free(piece);
   Kept*& first = shelf.kept[capacity / 16];
   first = new (piece) Kept{first};
   shelf.bytes += capacity;
@@ -82,7 +93,14 @@ bool has_pages_of_its_own() noexcept {
 }
 
 void* map_piece(std::size_t size) noexcept {
-  if (kSanitized) return std::calloc(1, size);
+  if (kSanitized) return std::malloc(size);
+  for (std::size_t i = shelf.mapped; i-- > 0;) {
+    if (shelf.mappings[i].size != size) continue;
+    void* piece = shelf.mappings[i].piece;
+    shelf.mappings[i] = shelf.mappings[--shelf.mapped];
+    shelf.bytes -= size;
+    return piece;
+  }
   void* piece = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return piece == MAP_FAILED ? nullptr : piece;
 }
@@ -93,7 +111,12 @@ void empty_piece(void* piece, std::size_t size) noexcept {
 
 void unmap_piece(void* piece, std::size_t size) noexcept {
   if (kSanitized) return std::free(piece);
-  ::munmap(piece, size);
+  if (shelf.mapped == shelf.mappings.size() || !may_keep(size)) {
+    ::munmap(piece, size);
+    return;
+  }
+  shelf.mappings[shelf.mapped++] = {piece, size};
+  shelf.bytes += size;
 }
 
 MappedPiece::MappedPiece(std::size_t size) {

@@ -29,13 +29,14 @@ void* allocate_piece(std::size_t size) noexcept;
 /// Gives it back. `capacity`: piece_capacity() of its size, or what malloc says that it has. REQUIRES: not
 /// null.
 void free_piece(void* piece, std::size_t capacity) noexcept;
-/// `size` bytes, zero, on pages of their own that have no memory until they are written to. null when there
-/// are none, or no more mappings for the process. A system call each, so for large ones that are mostly left empty. Any thread. Builds with a sanitizer
-/// have it from its heap.
+/// `size` bytes on pages of their own, which have no memory until they are written to: for large ones that are mostly left
+/// empty. They hold anything: a thread keeps some of those that are given back, within kKeptBytes, for its next ones of the
+/// same size, since it takes two system calls and a fault for each page to have them from the kernel. null when there are
+/// none, or no more mappings for the process. Any thread. Builds with a sanitizer have it from its heap.
 void* map_piece(std::size_t size) noexcept;
 /// Whether it is so in this build.
 bool has_pages_of_its_own() noexcept;
-/// Makes it zero again, and gives back the memory that it has by now. A system call.
+/// Makes it zero, and gives back the memory that it has by now. A system call.
 void empty_piece(void* piece, std::size_t size) noexcept;
 /// Gives it back. REQUIRES: `piece` is of map_piece(size).
 void unmap_piece(void* piece, std::size_t size) noexcept;

@@ -11,7 +11,7 @@ namespace gateway {
 struct TlsSocket {
   int fd = -1;
   /// Another record follows at once, and the kernel is told so (MSG_MORE): it sends the records of a turn
-  /// together instead of each by itself, which costs more than to encrypt it.
+  /// together instead of each by itself, which costs more than to encrypt it. After 200 ms it sends what it has.
   bool more = false;
   /// Read from the socket before OpenSSL asked, which asks twice for each record; it takes this first.
   std::span<const std::byte> received;

@@ -75,16 +75,50 @@ TEST(Pieces, AThreadKeepsNoMoreThanItsShare) {
 
 TEST(Pieces, OfPagesOfTheirOwnHaveNoMemoryUntilTheyAreUsed) {
   if (!has_pages_of_its_own()) GTEST_SKIP() << "a sanitizer sees every piece";
-  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const MappedPiece piece(4 * page);
-  ASSERT_EQ(4 * page, piece.bytes().size());
-  EXPECT_EQ(0, support::resident_pages(piece.bytes()));
-  EXPECT_EQ(std::byte{0}, piece.bytes()[2 * page]);
-  piece.bytes()[2 * page] = std::byte{1};
-  EXPECT_EQ(1, support::resident_pages(piece.bytes()));
-  empty_piece(piece.bytes().data(), piece.bytes().size());
-  EXPECT_EQ(0, support::resident_pages(piece.bytes()));
-  EXPECT_EQ(std::byte{0}, piece.bytes()[2 * page]);
+  on_a_new_thread([] {
+    const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const MappedPiece piece(4 * page);
+    ASSERT_EQ(4 * page, piece.bytes().size());
+    EXPECT_EQ(0, support::resident_pages(piece.bytes()));
+    piece.bytes()[2 * page] = std::byte{1};
+    EXPECT_EQ(1, support::resident_pages(piece.bytes()));
+    empty_piece(piece.bytes().data(), piece.bytes().size());
+    EXPECT_EQ(0, support::resident_pages(piece.bytes()));
+    EXPECT_EQ(std::byte{0}, piece.bytes()[2 * page]);
+  });
+}
+
+TEST(Pieces, OfPagesOfTheirOwnAreUsedAgainForTheSameSizeOnly) {
+  if (!keeps()) GTEST_SKIP() << "a sanitizer sees every piece";
+  on_a_new_thread([] {
+    void* small = map_piece(5000);
+    void* large = map_piece(50000);
+    unmap_piece(small, 5000);
+    unmap_piece(large, 50000);
+    EXPECT_EQ(55000u, kept_bytes());
+    void* other = map_piece(6000);
+    EXPECT_EQ(small, map_piece(5000));
+    EXPECT_EQ(large, map_piece(50000));
+    EXPECT_EQ(0u, kept_bytes());
+    for (const auto& [piece, size] : {std::pair(small, 5000), std::pair(large, 50000), std::pair(other, 6000)}) {
+      unmap_piece(piece, static_cast<std::size_t>(size));
+    }
+  });
+}
+
+TEST(Pieces, OfPagesOfTheirOwnAreKeptWithinTheSameShareAndNotByTheHundred) {
+  if (!keeps()) GTEST_SKIP() << "a sanitizer sees every piece";
+  for (const std::size_t size : {std::size_t{4096}, kKeptBytes / 4}) {
+    on_a_new_thread([size] {
+      std::vector<void*> pieces(100);
+      for (void*& piece : pieces) piece = map_piece(size);
+      for (void* piece : pieces) unmap_piece(piece, size);
+      EXPECT_EQ(std::min(16 * size, kKeptBytes), kept_bytes());
+      void* piece = allocate_piece(100);
+      free_piece(piece, piece_capacity(100));
+      EXPECT_LE(kept_bytes(), kKeptBytes);
+    });
+  }
 }
 
 TEST(Pieces, MayBeFreedByAnotherThread) {
