@@ -60,11 +60,12 @@ pool::Ledger& process_ledger() {
 }
 
 void* counted_realloc(pool::Account account, void* memory, std::size_t size) noexcept {
-  if (memory == nullptr) return size == 0 ? nullptr : charged(account, std::malloc(size));
-  const std::ptrdiff_t before = size_of(memory);
+  if (memory == nullptr) return size == 0 ? nullptr : charged(account, pool::allocate_piece(size));
+  const std::size_t capacity = ::malloc_usable_size(memory);
+  const auto before = static_cast<std::ptrdiff_t>(capacity + kHeader);
   if (size == 0) {
     the_ledger.charge(account, -before);
-    std::free(memory);
+    pool::free_piece(memory, capacity);
     return nullptr;
   }
   void* moved = std::realloc(memory, size);

@@ -12,7 +12,8 @@ namespace gateway {
 pool::Ledger& process_ledger();
 
 /// malloc, realloc and free in one, for libraries that take an allocator: `memory` null allocates; size 0
-/// frees and returns null. Null as well when there is no memory; then `memory` stays.
+/// frees and returns null, and the thread keeps a small piece for its next one (pool/pieces.h). Null as well
+/// when there is no memory; then `memory` stays.
 void* counted_realloc(pool::Account account, void* memory, std::size_t size) noexcept;
 
 /// Makes the allocator give back what is free, and take no more memory than it needs for `threads`. Before

@@ -61,7 +61,7 @@ void SocketTransport::break_off() {
 void SocketTransport::watch() {
   const bool reading = want_read_ && read_end_ == Status::ok;
   watcher_->want(reading || write_wants_read_, write_blocked_ || read_wants_write_ || shutdown_blocked_);
-  if (reading && holds_bytes()) watcher_->feed(true, false);
+  if (reading && !opening_ && holds_bytes()) watcher_->feed(true, false);
 }
 
 void SocketTransport::on_event(bool readable, bool writable) {
@@ -105,8 +105,12 @@ void SocketTransport::on_ready(bool readable, bool writable) {
 void SocketTransport::opened() {
   assert(events_ != nullptr);
   state_ = State::open;
-  watch();
+  Lifeline::Watch watch_me(lifeline_);
+  opening_ = true;
   events_->on_open();
+  if (watch_me.gone()) return;
+  opening_ = false;
+  on_ready(holds_bytes(), false);
 }
 
 void SocketTransport::fail_open(std::string reason) {

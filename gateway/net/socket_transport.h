@@ -78,6 +78,7 @@ class SocketTransport : public Transport {
   std::optional<Deadline> cannot_begin_;  // tells of that from the loop
   TransportEvents* events_ = nullptr;
   State state_;
+  bool opening_ = false;  // what came with the end of the handshake is read behind on_open()
   const std::string peer_;
   const std::uint16_t peer_port_;
   std::string error_;
