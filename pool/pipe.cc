@@ -11,7 +11,7 @@ namespace pool {
 namespace {
 
 // By how much a pipe grows at once. Each step of an upload takes a round trip: 1 MiB over one of 50 ms comes at 27 Mb/s, with
-// 2 at 16, with 8 at 38, but GETs of 100 KiB then cost 1.04 of the CPU time.
+// 2 at 16, with 8 at 38; but what one takes at once, others cannot have.
 constexpr std::size_t kGrowth = 4;
 
 bool contains(std::span<const std::byte> all, std::span<const std::byte> part) {
@@ -89,7 +89,7 @@ void Pipe::drop_unneeded() {
   }
 }
 
-// One block while others wait. Twice as many each time that a producer has used as much as its share while the consumer kept
+// One block while others wait. kGrowth times as many each time that a producer has used as much as its share while the consumer kept
 // pace.
 bool Pipe::may_grow() const {
   return blocks_ == 0 || (blocks_ < target_ && !local_.pool().under_pressure());
