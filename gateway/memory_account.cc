@@ -46,11 +46,14 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
   }
 }
 
-void give_back(void* memory) noexcept {
-  if (memory == nullptr) return;
+void give_back(pool::Account account, void* memory) noexcept {
   const std::size_t capacity = ::malloc_usable_size(memory);
-  the_ledger.charge(pool::Account::heap, -static_cast<std::ptrdiff_t>(capacity + kHeader));
+  the_ledger.charge(account, -static_cast<std::ptrdiff_t>(capacity + kHeader));
   pool::free_piece(memory, capacity);
+}
+
+void give_back(void* memory) noexcept {
+  if (memory != nullptr) give_back(pool::Account::heap, memory);
 }
 
 }  // namespace
@@ -61,13 +64,11 @@ pool::Ledger& process_ledger() {
 
 void* counted_realloc(pool::Account account, void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return size == 0 ? nullptr : charged(account, pool::allocate_piece(size));
-  const std::size_t capacity = ::malloc_usable_size(memory);
-  const auto before = static_cast<std::ptrdiff_t>(capacity + kHeader);
   if (size == 0) {
-    the_ledger.charge(account, -before);
-    pool::free_piece(memory, capacity);
+    give_back(account, memory);
     return nullptr;
   }
+  const std::ptrdiff_t before = size_of(memory);
   void* moved = std::realloc(memory, size);
   if (moved != nullptr) the_ledger.charge(account, size_of(moved) - before);
   return moved;

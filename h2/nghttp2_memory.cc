@@ -79,9 +79,7 @@ void* count_calloc(std::size_t n, std::size_t size, void* count) {
   Nghttp2Memory& memory = memory_of(count);
   if (size != 0 && n > std::numeric_limits<std::size_t>::max() / size) return nullptr;
   void* piece = nullptr;
-  if (n * size >= kTable) {
-    piece = on_own_pages(memory, memory.stream_table, n * size);
-  }
+  if (n * size >= kTable) piece = on_own_pages(memory, memory.stream_table, n * size);
   if (piece == nullptr) piece = count_malloc(n * size, count);
   if (piece != nullptr) std::memset(piece, 0, n * size);
   return piece;

@@ -89,8 +89,8 @@ void Pipe::drop_unneeded() {
   }
 }
 
-// One block while others wait. kGrowth times as many each time that a producer has used as much as its share while the consumer kept
-// pace.
+// One block while others wait. kGrowth times as many each time that a producer has used as much as its share while
+// the consumer kept pace.
 bool Pipe::may_grow() const {
   return blocks_ == 0 || (blocks_ < target_ && !local_.pool().under_pressure());
 }

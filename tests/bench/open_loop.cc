@@ -62,12 +62,13 @@ class Connection {
 
   int fd() const { return fd_; }
   void ask(const std::string& path, Request& request);
-  /// Reads what has come and writes what is to go, as far as the socket takes it.
+  /// Reads what has come and writes what is to go.
   void serve();
+  /// Writes what is to go, as far as the socket takes it.
+  void write();
 
  private:
   void read();
-  void write();
   void expect_again(int result, const char* what);
 
   int fd_ = -1;
@@ -232,7 +233,7 @@ Load::Load(std::uint16_t port, std::string path, std::size_t size, std::size_t c
     epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd(), &event);
     serve_until(Clock::now());
   }
-  // In an order that is none: each proxy has them in an order of its own.
+  // Not in the order in which they were opened: what a proxy has for them may lie in its memory in that order.
   std::shuffle(connections_.begin(), connections_.end(), std::mt19937_64(count));
 }
 
@@ -266,7 +267,7 @@ void Load::run(double rate, double seconds, unsigned seed, const std::string& lo
       connection.ask(path_, *due);
       asked.push_back(&connection);
     }
-    for (Connection* connection : asked) connection->serve();
+    for (Connection* connection : asked) connection->write();
   }
   const Time last = Clock::now() + kPatience;
   const auto over = [](const Request& request) { return request.over; };

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <thread>
 
 #include "pool/pieces.h"
+#include "tests/support/new_thread.h"
 
 namespace gateway {
 namespace {
@@ -15,7 +15,7 @@ std::ptrdiff_t charged() {
 }
 
 TEST(CountedRealloc, KeepsWhatIsGivenBackForTheNextAndChargesNeither) {
-  std::thread([] {
+  support::on_a_new_thread([] {
     const std::ptrdiff_t before = charged();
     void* piece = counted_realloc(pool::Account::tls, nullptr, 300);
     EXPECT_GE(charged() - before, 300);
@@ -27,11 +27,11 @@ TEST(CountedRealloc, KeepsWhatIsGivenBackForTheNextAndChargesNeither) {
       EXPECT_EQ(counted_realloc(pool::Account::tls, nullptr, 300), piece);
       counted_realloc(pool::Account::tls, piece, 0);
     }
-  }).join();
+  });
 }
 
 TEST(CountedRealloc, ResizesWhatWasKept) {
-  std::thread([] {
+  support::on_a_new_thread([] {
     counted_realloc(pool::Account::tls, counted_realloc(pool::Account::tls, nullptr, 100), 0);
     void* piece = counted_realloc(pool::Account::tls, nullptr, 100);
     std::memset(piece, 'x', 100);
@@ -40,7 +40,7 @@ TEST(CountedRealloc, ResizesWhatWasKept) {
     EXPECT_GE(charged() - before, 100'000 - 100 - 16);
     EXPECT_EQ(static_cast<const char*>(piece)[99], 'x');
     EXPECT_EQ(counted_realloc(pool::Account::tls, piece, 0), nullptr);
-  }).join();
+  });
 }
 
 }  // namespace

@@ -13,12 +13,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "h2/session.h"
 #include "pool/pieces.h"
+#include "tests/support/new_thread.h"
 #include "tests/support/resident_pages.h"
 
 namespace h2 {
@@ -42,12 +42,6 @@ class Nghttp2Allocator : public testing::Test {
   Nghttp2Memory memory_{nullptr};
   nghttp2_mem allocator_ = make_nghttp2_allocator(memory_);
 };
-
-// Which has kept no pieces yet.
-template <typename Body>
-void on_a_new_thread(Body body) {
-  std::thread(body).join();
-}
 
 constexpr std::size_t kSmall = 100;
 constexpr std::size_t kBig = 16 * 1024 + 10;  // nghttp2's frame buffer
@@ -93,7 +87,7 @@ TEST_F(Nghttp2Allocator, a_zeroed_piece_is_zero_where_another_was_before) {
 
 TEST_F(Nghttp2Allocator, a_frame_buffer_has_no_memory_where_nothing_was_written) {
   if (!pool::has_pages_of_its_own()) GTEST_SKIP() << "a sanitizer has it on its heap";
-  on_a_new_thread([this] {
+  support::on_a_new_thread([this] {
     for (int round = 0; round < 2; ++round) {  // the second time it is that of the first
       unsigned char* piece = allocate(kBig);
       std::fill_n(piece, 500, std::uint8_t{1});

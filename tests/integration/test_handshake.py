@@ -14,11 +14,11 @@ DATA_SEGMENTS_IN = 152  # where struct tcp_info has tcpi_data_segs_in (linux/tcp
 class SlowClient:
     """A TLS client whose bytes leave when it says so."""
 
-    def __init__(self, address, certificates):
+    def __init__(self, address, certificates, alpn=("h2",)):
         self.socket = connect(address)
         self.bytes = b""
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = tls_context(certificates).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.tls = tls_context(certificates, alpn).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
 
     def send(self):
         self.socket.sendall(self.outgoing.read())
@@ -72,8 +72,7 @@ def test_the_ticket_the_settings_and_what_answers_the_clients_leave_together(gat
 def test_a_ticket_does_not_wait_for_long_where_nothing_follows(gateway, certificates):
     """A client in HTTP/1.1 that has asked for nothing yet."""
     with gateway(DEMO) as house:
-        client = SlowClient(house.https, certificates)
-        client.tls = tls_context(certificates, alpn=("http/1.1",)).wrap_bio(client.incoming, client.outgoing, server_hostname="localhost")
+        client = SlowClient(house.https, certificates, alpn=("http/1.1",))
         client.shake_hands()
         client.send()
         while not (client.tls.session and client.tls.session.has_ticket):

@@ -4,19 +4,15 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <thread>
 #include <vector>
 
+#include "tests/support/new_thread.h"
 #include "tests/support/resident_pages.h"
 
 namespace pool {
 namespace {
 
-// Whatever was kept before, so that each test begins with an empty thread.
-template <typename Body>
-void on_a_new_thread(Body body) {
-  std::thread(body).join();
-}
+using support::on_a_new_thread;  // whatever was kept before, so that each test begins with an empty one
 
 bool keeps() {
   bool kept = false;

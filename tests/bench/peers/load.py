@@ -138,7 +138,6 @@ def at_a_rate(proxy, load):
 
         expect("ready")
         yield ask
-        child.stdin.close()
 
 
 def client(*arguments):

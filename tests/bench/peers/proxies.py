@@ -126,7 +126,7 @@ class Setting:
 def gateway(s, binary=BINARY):
     tree = {
         "workers": s.workers,
-        "busy_poll": "1ms" if s.busy else "0s",
+        **({"busy_poll": "1ms"} if s.busy else {}),  # a build from before it has no such key
         "memory": {"budget": s.budget} if s.budget else {},
         "timeouts": {"connection_idle": "5m", "drain": "1s"},
         "log": {"access": "off", "level": "warning"},
