@@ -5,19 +5,20 @@
 
 namespace pool {
 
-/// Small pieces of heap memory, as malloc(3) gives them, which each thread keeps for its next ones when they
-/// are given back.
+/// Pieces of heap memory, as malloc(3) gives them, which each thread keeps for its next ones when they are given
+/// back.
 ///
 /// malloc keeps seven pieces of a size for a thread and merges and splits the others. A gateway makes and
-/// ends hundreds of streams in one turn of a loop, each of 25 to 43 pieces of always the same sizes. So a
-/// thread keeps up to kKeptBytes here, of any sizes, and gives them back when it ends. What is kept is free
-/// memory: it is in no ledger, and part of the fixed base (MemoryKeeper::open).
+/// ends hundreds of streams in one turn of a loop, each of 25 to 43 pieces of always the same sizes, and OpenSSL
+/// wants a buffer for each record that it reads or writes. So a thread keeps up to kKeptBytes here, of any sizes,
+/// the last that came back to be the next that goes, and gives them back when it ends. What is kept is free memory:
+/// it is in no ledger, and part of the fixed base (MemoryKeeper::open).
 ///
 /// Any thread may free what another one has allocated. Does not throw. Builds with a sanitizer keep nothing,
 /// so that it sees every use of memory that was freed.
 
-inline constexpr std::size_t kLargestPiece = 4 * 1024 + 8;  // bytes; larger ones are malloc's
-inline constexpr std::size_t kKeptBytes = 512 * 1024;       // of one thread
+inline constexpr std::size_t kLargestPiece = 17 * 1024 + 8;  // bytes: a TLS record; larger ones are malloc's
+inline constexpr std::size_t kKeptBytes = 512 * 1024;        // of one thread
 
 /// What malloc makes of `size` bytes: the bytes of a piece that may be used.
 constexpr std::size_t piece_capacity(std::size_t size) {
