@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from bench.peers import client, load, machine, report
+from bench.peers import client, load, machine, report, scenarios
 
 H2LOAD = """
 requests: 4 total, 4 started, 4 done, 3 succeeded, 1 failed, 1 errored, 0 timeout
@@ -131,3 +131,13 @@ def test_a_later_run_replaces_all_that_was_compared_in_one(alone, left):
     report.merge(kept, scenario, "h1", results(gateway=[3])["rows"])
     assert set(kept["t/h1"]["rows"]) == left
     assert report.median(kept["t/h1"]["rows"]["gateway"]) == 3
+
+
+def test_half_load_is_where_the_cpu_is_half_busy_though_many_cost_less_each():
+    def busy(rate):
+        return (rate / 40_000) ** 0.7
+
+    def ask(rate, seconds):
+        return load.Point(round(rate * seconds), 0, seconds, machine.Cpu(busy(rate) * seconds, 0), [100], 0)
+
+    assert 0.48 < busy(scenarios.half_load(ask, 1.5)) < 0.52

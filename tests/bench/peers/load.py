@@ -115,29 +115,51 @@ def timed(proxy, load, seconds):
     return Point(len(times), len(rows) - len(times), end - begin, cpu, times, proxy.pss())
 
 
-@contextlib.contextmanager
-def at_a_rate(proxy, load):
-    """Connections, as many as `load` has clients; yields ask(rate, seconds), which gives a Point. The n-th time all proxies are asked at the same
-    moments. Fails where a connection ends or an answer does not come."""
-    command = ["taskset", "-c", CPU, OPEN_LOOP, *map(str, (proxy.port, load.path, load.size, load.clients))]
-    with tempfile.TemporaryDirectory() as name, \
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        log, seeds = pathlib.Path(name) / "log", itertools.count()
+class OpenLoop:
+    """What asks proxies at a rate and is the backend behind them, in one process that never sleeps while it asks (open_loop/main.cc). To be used as a
+    context. `origins`: its backend's addresses by protocol."""
 
-        def expect(word):
-            if child.stdout.readline() != f"{word}\n":
-                raise RuntimeError(f"{proxy.name}: the load has ended")
+    def __init__(self):
+        self._process = subprocess.Popen(["taskset", "-c", CPU, OPEN_LOOP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ports = self._answer("ready").split()
+        self.origins = {protocol: f"127.0.0.1:{port}" for protocol, port in zip(("h1", "h2c"), ports, strict=True)}
+        self._loads = itertools.count()
+        self._directory = tempfile.TemporaryDirectory()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+        self._directory.cleanup()
+
+    def _answer(self, word):
+        """The rest of a line that begins with `word`."""
+        line = self._process.stdout.readline()
+        if line.split()[:1] != [word]:
+            raise RuntimeError("the load has ended")
+        return line.removeprefix(word)
+
+    def _say(self, *words):
+        print(*words, file=self._process.stdin, flush=True)
+        self._answer("done")
+
+    def connect(self, proxy, load):
+        """Connections, as many as `load` has clients; returns ask(rate, seconds), which gives a Point. The n-th time all proxies are asked at the same
+        moments. Fails where a connection ends or an answer does not come."""
+        self._say("connect", proxy.port, load.path, load.size, load.clients)
+        number, seeds, log = next(self._loads), itertools.count(), pathlib.Path(self._directory.name) / "log"
 
         def ask(rate, seconds):
             before = proxy.cpu()
-            print(rate, seconds, next(seeds), log, file=child.stdin, flush=True)
-            expect("done")
+            self._say("ask", number, rate, seconds, next(seeds), log)
             cpu, rows = proxy.cpu() - before, parse_log(log.read_text())
             times = good(rows)
             return Point(len(times), len(rows) - len(times), seconds, cpu, times, proxy.pss(), p99_of_tenths(rows))
 
-        expect("ready")
-        yield ask
+        return ask
 
 
 def client(*arguments):

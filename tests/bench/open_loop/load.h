@@ -1,0 +1,52 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/bench/open_loop/poll.h"
+
+namespace open_loop {
+
+/// Connections to one proxy (TLS 1.3 with AES-128-GCM, h2), and what is asked for over them.
+class Load {
+ public:
+  /// What is asked for: a path, and the bytes that a whole answer has.
+  struct Asked {
+    std::string path;
+    std::size_t size;
+  };
+
+  /// Opens `count` connections to 127.0.0.1, one after the other.
+  Load(Poll& poll, std::uint16_t port, Asked asked, std::size_t count);
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+  ~Load();
+
+  /// Asks at the moments of a Poisson process of `rate` a second, over the connections in turn, whether answers come or not, and
+  /// waits for what is on its way. Never sleeps meanwhile. Writes `log` as h2load does: begin in microseconds since the epoch,
+  /// status, microseconds. Throws if a connection has ended by then. A time counts from the moment at which the request was due, so that one who is late, here or there,
+  /// is seen in all that waits behind it. The status of an answer that is not whole, or has another size, is -1.
+  void run(double rate, double seconds, unsigned seed, const std::string& log);
+
+ private:
+  class Connection;
+  struct Request;
+
+  void turn();
+  void write_log(const std::vector<Request>& requests, const std::string& log) const;
+
+  Poll& poll_;
+  const Asked asked_;
+  SSL_CTX* const context_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::size_t next_ = 0;
+  std::string failure_;  // of a connection
+};
+
+}  // namespace open_loop
