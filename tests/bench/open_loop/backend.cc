@@ -7,10 +7,9 @@
 
 #include <array>
 #include <cerrno>
+#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 
 namespace open_loop {
 namespace {
@@ -59,7 +58,8 @@ class Backend::Connection : public Poll::Watched {
     return true;
   }
   void end() {
-    std::erase_if(owner_, [this](const auto& connection) { return connection.get() == this; });  // *this is gone
+    std::erase_if(owner_,
+                  [this](const auto& connection) { return connection.get() == this; });  // *this is gone
   }
 
   Connections& owner_;
@@ -74,8 +74,9 @@ class Backend::Http1Connection final : public Connection {
     static const std::string kAnswer =
         std::string("HTTP/1.1 200 OK\r\nServer: ").append(kServer) + "\r\nDate: " + std::string(kDate) +
         "\r\nContent-Type: " + std::string(kType) + "\r\nContent-Length: " + std::to_string(kBody.size()) +
-        "\r\nLast-Modified: " + std::string(kDate) + "\r\nConnection: keep-alive\r\nETag: " +
-        std::string(kEtag) + "\r\nAccept-Ranges: bytes\r\n\r\n" + kBody;
+        "\r\nLast-Modified: " + std::string(kDate) +
+        "\r\nConnection: keep-alive\r\nETag: " + std::string(kEtag) + "\r\nAccept-Ranges: bytes\r\n\r\n" +
+        kBody;
     constexpr std::string_view kEnd = "\r\n\r\n";
     in_.append(bytes);
     for (std::size_t end = 0; (end = in_.find(kEnd)) != std::string::npos; in_.erase(0, end + kEnd.size()))
@@ -120,13 +121,13 @@ class Backend::H2Connection final : public Connection {
                         value.size(), NGHTTP2_NV_FLAG_NONE};
     };
     const std::string length = std::to_string(kBody.size());
-    const std::array fields{field(":status", "200"),      field("server", kServer),
-                            field("date", kDate),         field("content-type", kType),
+    const std::array fields{field(":status", "200"),       field("server", kServer),
+                            field("date", kDate),          field("content-type", kType),
                             field("last-modified", kDate), field("content-length", length),
-                            field("etag", kEtag),         field("accept-ranges", "bytes")};
+                            field("etag", kEtag),          field("accept-ranges", "bytes")};
     nghttp2_data_provider body{};
-    body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to, std::size_t size, std::uint32_t* flags,
-                            nghttp2_data_source* source, void*) -> ssize_t {
+    body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to, std::size_t size,
+                            std::uint32_t* flags, nghttp2_data_source* source, void*) -> ssize_t {
       int& gone = source->fd;  // of the body, in bytes: what the union holds is ours
       const std::size_t part = kBody.copy(reinterpret_cast<char*>(to), size, static_cast<std::size_t>(gone));
       gone += static_cast<int>(part);

@@ -10,8 +10,8 @@ namespace open_loop {
 
 enum class Protocol { http1, h2c };
 
-/// Listens on 127.0.0.1 and answers each request, which is to have no body, with 1 KiB at once. In the thread that
-/// asks: nothing is woken between a request that goes out and its answer.
+/// Listens on 127.0.0.1 and answers each request, which is to have no body, with 1 KiB at once. In the thread
+/// that asks: nothing is woken between a request that goes out and its answer.
 class Backend : Poll::Watched {
  public:
   Backend(Poll& poll, Protocol protocol);

@@ -163,7 +163,8 @@ void Load::Connection::serve() {
       expect_again(size, "a connection was ended");
       break;
     }
-    if (nghttp2_session_mem_recv(session_, bytes.data(), static_cast<std::size_t>(size)) < 0) return end("not h2");
+    if (nghttp2_session_mem_recv(session_, bytes.data(), static_cast<std::size_t>(size)) < 0)
+      return end("not h2");
   } while (SSL_has_pending(tls_) != 0);
   write();
 }
@@ -203,7 +204,8 @@ Load::Load(Poll& poll, std::uint16_t port, Asked asked, std::size_t count)
     connections_.push_back(std::make_unique<Connection>(poll, context_, port, failure_));
     turn();
   }
-  // Not in the order in which they were opened: what a proxy has for them may lie in its memory in that order.
+  // Not in the order in which they were opened: what a proxy has for them may lie in its memory in that
+  // order.
   std::shuffle(connections_.begin(), connections_.end(), std::mt19937_64(count));
 }
 

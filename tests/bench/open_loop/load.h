@@ -28,10 +28,13 @@ class Load {
   Load& operator=(const Load&) = delete;
   ~Load();
 
-  /// Asks at the moments of a Poisson process of `rate` a second, over the connections in turn, whether answers come or not, and
-  /// waits for what is on its way. Never sleeps meanwhile. Writes `log` as h2load does: begin in microseconds since the epoch,
-  /// status, microseconds. Throws if a connection has ended by then. A time counts from the moment at which the request was due, so that one who is late, here or there,
-  /// is seen in all that waits behind it. The status of an answer that is not whole, or has another size, is -1.
+  /// Asks at the moments of a Poisson process of `rate` a second, over the connections in turn, whether
+  /// answers come or not, and waits for what is on its way. Never sleeps meanwhile. Throws if a connection
+  /// ends, or has ended before, and if an answer does not come.
+  ///
+  /// Writes `log` as h2load does: begin in microseconds since the epoch, status, microseconds. A time counts
+  /// from the moment at which the request was due, so that one who is late, here or there, is seen in all that
+  /// waits behind it. The status of an answer that is not whole, or has another size, is -1.
   void run(double rate, double seconds, unsigned seed, const std::string& log);
 
  private:

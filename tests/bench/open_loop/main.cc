@@ -1,13 +1,14 @@
 // Asks proxies for one thing at a rate, over many connections, whether answers come or not: an open loop
 // (peers/load.py runs it). It is also the backend that the proxies ask.
 //
-// Prints "ready PORT PORT", the ports of its backend: HTTP/1.1, h2c. Then answers each line of its input with "done":
+// Prints "ready PORT PORT", the ports of its backend: HTTP/1.1, h2c. Then answers each line of its input with
+// "done":
 //
-//   connect PORT PATH SIZE COUNT             opens connections to the proxy that listens there: a load
-//   ask LOAD RATE SECONDS SEED LOG           asks over those of the load that was opened as the LOADth, from 0
+//   connect PORT PATH SIZE COUNT      opens connections to the proxy that listens there: a load
+//   ask LOAD RATE SECONDS SEED LOG    asks over those of a load, the first of which is 0
 //
-// While it asks it never sleeps. So nobody pays for waking it, and it is not late: what is measured is the proxy. To ask over a
-// connection that has ended is an error: all of them are to be there.
+// While it asks it never sleeps. So nobody pays for waking it, and it is not late: what is measured is the
+// proxy. To ask over a connection that has ended is an error: all of them are to be there.
 #include <unistd.h>
 
 #include <array>
@@ -77,8 +78,7 @@ void obey(const std::string& line, Poll& poll, std::vector<std::unique_ptr<Load>
     double seconds = 0;
     unsigned seed = 0;
     std::string log;
-    if (words >> load >> rate >> seconds >> seed >> log)
-      return loads.at(load)->run(rate, seconds, seed, log);
+    if (words >> load >> rate >> seconds >> seed >> log) return loads.at(load)->run(rate, seconds, seed, log);
   }
   throw std::runtime_error("not a command: " + line);
 }
