@@ -11,10 +11,14 @@
 namespace gateway {
 namespace {
 
+bool writes_ticket(const TlsSocket& socket) {
+  return socket.handshaking != nullptr && SSL_get_state(socket.handshaking) == TLS_ST_SW_SESSION_TICKET;
+}
+
 int write_bytes(BIO* bio, const char* bytes, int size) {
   const auto& socket = *static_cast<const TlsSocket*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  const int flags = MSG_NOSIGNAL | (socket.more ? MSG_MORE : 0);
+  const int flags = MSG_NOSIGNAL | (socket.more || writes_ticket(socket) ? MSG_MORE : 0);
   const ssize_t n = ::send(socket.fd, bytes, static_cast<std::size_t>(size), flags);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
   return static_cast<int>(n);

@@ -175,11 +175,9 @@ void TlsTransport::start(const TlsClientContext& context, const std::string& nam
 void TlsTransport::handshake() {
   if (verifies_ && name_.empty()) return fail_open("there is no name to verify the peer's certificate by");
   begin_call();
-  // What a server sends once it has the client's Finished is a ticket (RFC 8446 §4.6.1): it leaves with what comes first on the
-  // open connection, as a rule the SETTINGS at the end of this turn.
-  socket_.more = SSL_get_state(ssl_.get()) == TLS_ST_EARLY_DATA;
+  socket_.handshaking = ssl_.get();
   const int result = SSL_do_handshake(ssl_.get());
-  socket_.more = false;
+  socket_.handshaking = nullptr;
   if (result == 1) return opened();
   switch (const int error = SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ:
