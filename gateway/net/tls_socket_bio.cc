@@ -1,5 +1,6 @@
 #include "gateway/net/tls_socket_bio.h"
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>

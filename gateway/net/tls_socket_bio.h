@@ -1,7 +1,7 @@
 #pragma once
 
 #include <openssl/bio.h>
-#include <openssl/ssl.h>
+#include <openssl/types.h>
 
 #include <cstddef>
 #include <span>

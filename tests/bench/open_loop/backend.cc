@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/bench/open_loop/h2_session.h"
+
 namespace open_loop {
 namespace {
 
@@ -109,17 +111,10 @@ class Backend::H2Connection final : public Connection {
   void answer(std::string_view bytes) override {
     const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
     if (nghttp2_session_mem_recv(session_, data, bytes.size()) < 0) throw std::runtime_error("not h2");
-    const std::uint8_t* more = nullptr;
-    for (ssize_t size = 0; (size = nghttp2_session_mem_send(session_, &more)) > 0;)
-      out_.append(reinterpret_cast<const char*>(more), static_cast<std::size_t>(size));
+    produce(session_, out_);
   }
 
   void respond(std::int32_t stream) {
-    const auto field = [](std::string_view name, std::string_view value) {
-      return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                        reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                        value.size(), NGHTTP2_NV_FLAG_NONE};
-    };
     const std::string length = std::to_string(kBody.size());
     const std::array fields{field(":status", "200"),       field("server", kServer),
                             field("date", kDate),          field("content-type", kType),

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/bench/open_loop/h2_session.h"
+
 namespace open_loop {
 namespace {
 
@@ -142,11 +144,6 @@ Load::Connection::~Connection() {
 }
 
 void Load::Connection::ask(const std::string& path, Request& request) {
-  const auto field = [](std::string_view name, std::string_view value) {
-    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                      value.size(), NGHTTP2_NV_FLAG_NONE};
-  };
   const std::array fields{field(":method", "GET"), field(":scheme", "https"),
                           field(":authority", "localhost"), field(":path", path),
                           field("user-agent", "open_loop")};
@@ -171,11 +168,7 @@ void Load::Connection::serve() {
 
 void Load::Connection::write() {
   if (ended_) return;
-  const std::uint8_t* more = nullptr;
-  ssize_t size = 0;
-  while ((size = nghttp2_session_mem_send(session_, &more)) > 0) {
-    out_.append(reinterpret_cast<const char*>(more), static_cast<std::size_t>(size));
-  }
+  produce(session_, out_);
   while (!out_.empty()) {
     const int written = SSL_write(tls_, out_.data(), static_cast<int>(out_.size()));
     if (written <= 0) {

@@ -33,8 +33,8 @@ class Load {
   /// ends, or has ended before, and if an answer does not come.
   ///
   /// Writes `log` as h2load does: begin in microseconds since the epoch, status, microseconds. A time counts
-  /// from the moment at which the request was due, so that one who is late, here or there, is seen in all that
-  /// waits behind it. The status of an answer that is not whole, or has another size, is -1.
+  /// from the moment at which the request was due, so that one who is late, here or there, is seen in all
+  /// that waits behind it. The status of an answer that is not whole, or has another size, is -1.
   void run(double rate, double seconds, unsigned seed, const std::string& log);
 
  private:

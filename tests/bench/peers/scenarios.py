@@ -168,16 +168,17 @@ def latency(asked, own=False, busy=False):
     the whole."""
     def measure(site, protocol):
         with load.OpenLoop() as loop:
-            place = site.before(loop.origins)
-            with place.running(proxies.OURS, protocol) as gateway:
-                ours = half_load(loop.connect(gateway, asked), site.seconds)
+            place, ours = site.before(loop.origins), None
+            if not own:
+                with place.running(proxies.OURS, protocol) as gateway:
+                    ours = half_load(loop.connect(gateway, asked), site.seconds)
             def prepare(proxy):
                 ask = loop.connect(proxy, asked)
-                rate = half_load(ask, site.seconds) if own else ours
+                rate = ours or half_load(ask, site.seconds)
                 ask(rate, site.seconds)  # warms
-                return lambda: ask(rate, site.seconds).row()
+                return lambda: ask(rate, site.seconds)
             def by_p99(_, ask):
-                row = ask()
+                row = ask().row()
                 return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
             return in_turns(place, protocol, prepare, by_p99, busy=busy)
     return measure
