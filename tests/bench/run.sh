@@ -5,7 +5,11 @@
 #
 #   GATEWAY_BEFORE=OTHER/build/release/bin/gateway bash tests/bench/run.sh …    another build takes part as "before"
 #
-# Wants build/release/bin/gateway, or the program that GATEWAY_BINARY names, and the packages of `conf/install_packages.sh bench`.
+# Builds what it measures and what asks in build/release, unless GATEWAY_BINARY names a program (with open_loop beside it). Wants the packages
+# of `conf/install_packages.sh bench`, and those of the build, which conf/quickstart.sh installs.
 set -euo pipefail
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ -z "${GATEWAY_BINARY:-}" ]; then
+  (cd "$tests/.." && cmake --preset release && cmake --build --preset release --target gateway open_loop) >&2
+fi
 PYTHONPATH=$tests exec /usr/bin/python3 -B -m bench.peers "$@"
