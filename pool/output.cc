@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 namespace pool {
 namespace {
@@ -48,16 +49,33 @@ void Output::append(std::span<const std::byte> frame_header, Slice slice) {
   segments_.push_back({std::move(slice), 0, size});
 }
 
+std::span<const std::byte> Output::piece_of(const Segment& segment) const {
+  return segment.slice.block ? segment.slice.bytes : std::span(control_).subspan(segment.offset, segment.size);
+}
+
+std::span<const std::byte> Output::front() const {
+  return empty() ? std::span<const std::byte>() : piece_of(segments_[first_]);
+}
+
 std::size_t Output::gather(std::span<std::span<const std::byte>> pieces) const {
   std::size_t count = 0;
   for (std::size_t i = first_; i < segments_.size() && count < pieces.size(); ++i) {
-    const Segment& segment = segments_[i];
-    pieces[count++] =
-        segment.slice.block ? segment.slice.bytes : std::span(control_).subspan(segment.offset, segment.size);
+    pieces[count++] = piece_of(segments_[i]);
   }
   return count;
 }
 
+std::size_t Output::copy(std::span<std::byte> to, std::size_t large) const {
+  std::size_t size = 0;
+  for (std::size_t i = first_; i < segments_.size() && size < to.size(); ++i) {
+    const std::span<const std::byte> piece = piece_of(segments_[i]);
+    if (piece.size() >= large) break;
+    const std::size_t part = std::min(piece.size(), to.size() - size);
+    std::memcpy(to.data() + size, piece.data(), part);
+    size += part;
+  }
+  return size;
+}
 
 std::size_t Output::blocks() const {
   std::vector<const Block*> blocks;

@@ -26,9 +26,13 @@ class Output {
   /// Blocks of the pool that it holds. Walks what is queued.
   std::size_t blocks() const;
 
+  /// The first piece of what is to be written; empty if there is nothing. Valid as gather() says.
+  std::span<const std::byte> front() const;
   /// Fills `pieces` with the next bytes to write, in order, and returns how many pieces there are.
   /// They stay valid until the next append() or consume().
   std::size_t gather(std::span<std::span<const std::byte>> pieces) const;
+  /// Copies the next bytes to write until `to` is full, or a piece of `large` bytes or more is next. Returns how many.
+  std::size_t copy(std::span<std::byte> to, std::size_t large) const;
   /// The first `n` bytes are written. REQUIRES: n <= bytes(). Gives up blocks whose bytes are gone.
   void consume(std::size_t n);
   void clear();
@@ -41,6 +45,7 @@ class Output {
     std::size_t offset = 0;
     std::size_t size = 0;
   };
+  std::span<const std::byte> piece_of(const Segment& segment) const;
 
   std::vector<Segment> segments_;  // from first_ on
   std::size_t first_ = 0;

@@ -35,6 +35,7 @@ class TcpTransport final : public SocketTransport {
  private:
   void handshake() override { opened(); }
   Result received(ssize_t n);
+  ssize_t send(const pool::Output& output, std::size_t& offered);
 };
 
 Transport::Result TcpTransport::read(std::span<std::byte> buffer) {
@@ -68,23 +69,32 @@ Transport::Result TcpTransport::received(ssize_t n) {
   return end_reading(Status::closed);
 }
 
+// Offers the socket the next pieces, `offered` bytes; returns what the kernel says.
+ssize_t TcpTransport::send(const pool::Output& output, std::size_t& offered) {
+  const std::span<const std::byte> first = output.front();
+  offered = first.size();
+  if (offered == output.bytes()) return ::send(fd(), first.data(), offered, MSG_NOSIGNAL);
+  std::array<std::span<const std::byte>, kPieces> pieces;
+  std::array<iovec, kPieces> vectors;
+  const std::size_t count = output.gather(pieces);
+  offered = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+    offered += pieces[i].size();
+  }
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+}
+
 Transport::Result TcpTransport::write(pool::Output& output) {
   if (write_failed_) return {0, Status::failed};
   if (!open()) return {0, Status::again};
   Result result;
   while (!output.empty()) {
-    std::array<std::span<const std::byte>, kPieces> pieces;
-    std::array<iovec, kPieces> vectors;
-    const std::size_t count = output.gather(pieces);
     std::size_t offered = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
-      offered += pieces[i].size();
-    }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t n = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+    const ssize_t n = send(output, offered);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return fail_writing(result.bytes, error_text(errno));
     const std::size_t sent = n > 0 ? static_cast<std::size_t>(n) : 0;

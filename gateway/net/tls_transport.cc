@@ -8,10 +8,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cerrno>
-#include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
@@ -27,7 +26,6 @@ namespace {
 constexpr std::size_t kRecord = 16 * 1024;  // bytes of plaintext in one TLS record (RFC 8446 §5.1)
 constexpr std::size_t kDirect =
     4 * 1024;  // a piece of this size is a record of its own, straight from its block
-constexpr std::size_t kPieces = 64;
 constexpr std::size_t kReadAhead = 64 * 1024;  // bytes that are read at once
 
 struct SslDeleter {
@@ -107,6 +105,7 @@ class TlsTransport final : public SocketTransport {
     return late_end_ != Status::ok || (!drained_ && SSL_has_pending(ssl_.get()) == 1);
   }
   bool read_ahead(std::size_t limit);
+  int decrypt(std::span<std::byte> buffer, std::size_t& total);
   void keep_received();
   std::span<const std::byte> next_record(const pool::Output& output) const;
   /// Before a call of OpenSSL: what SSL_get_error() says depends on the queue of errors, and failure() on
@@ -235,6 +234,20 @@ void TlsTransport::keep_received() {
   socket_.received = left_;
 }
 
+// Fills `buffer` behind its first `total` bytes; returns what OpenSSL wants if it could not.
+int TlsTransport::decrypt(std::span<std::byte> buffer, std::size_t& total) {
+  while (total < buffer.size()) {
+    // OpenSSL could say only that it wants more, which takes it as many steps as a record.
+    const bool used_up = socket_.read_ahead && socket_.received.empty() && SSL_has_pending(ssl_.get()) == 0;
+    if (used_up && !read_wants_write_) return SSL_ERROR_WANT_READ;
+    std::size_t n = 0;
+    const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &n);
+    if (result != 1) return SSL_get_error(ssl_.get(), result);
+    total += n;
+  }
+  return SSL_ERROR_NONE;
+}
+
 Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   if (read_end_ != Status::ok) return {0, read_end_};
   if (!open() || buffer.empty()) return {0, Status::again};
@@ -243,26 +256,12 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
   int error = SSL_ERROR_NONE;
   begin_call();
   socket_.read_ahead = buffer.size() >= 2 * kRecord;
-  bool has_more = true;  // the socket may have
-  // Nor is it asked for less than a record, of which it would take many calls to have one whole.
-  const auto may_ask = [&] { return socket_.read_ahead && has_more && buffer.size() - total >= 2 * kRecord; };
-  // Whether OpenSSL could say only that it wants more, which takes it as many steps as a record.
-  const auto wants_read = [&] {
-    return socket_.read_ahead && !has_more && socket_.received.empty() && !read_wants_write_ &&
-           SSL_has_pending(ssl_.get()) == 0;
-  };
-  while (total < buffer.size() && error == SSL_ERROR_NONE) {
-    if (may_ask() && socket_.received.empty()) has_more = read_ahead(buffer.size() - total - kRecord);
-    if (wants_read()) {
-      error = SSL_ERROR_WANT_READ;
-      break;
-    }
-    std::size_t n = 0;
-    const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &n);
-    if (result != 1) error = SSL_get_error(ssl_.get(), result);
-    total += n;
-    if (error == SSL_ERROR_WANT_READ && may_ask()) error = SSL_ERROR_NONE;
-  }
+  bool has_more = socket_.read_ahead;  // the socket may have, beyond what it gave
+  do {
+    if (has_more && socket_.received.empty()) has_more = read_ahead(buffer.size() - total - kRecord);
+    error = decrypt(buffer, total);
+    // The socket is not asked for less than a record, of which it would take many calls to have one whole.
+  } while (error == SSL_ERROR_WANT_READ && has_more && buffer.size() - total >= 2 * kRecord);
   socket_.read_ahead = false;
   keep_received();
   drained_ = error != SSL_ERROR_NONE;
@@ -278,25 +277,17 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
 }
 
 std::span<const std::byte> TlsTransport::next_record(const pool::Output& output) const {
-  // One for the thread: what is gathered here goes to OpenSSL at once.
-  static thread_local const pool::MappedPiece piece(kRecord);
-  const std::span<std::byte> scratch = piece.bytes();
-  std::array<std::span<const std::byte>, kPieces> pieces;
-  const std::size_t count = output.gather(pieces);
-  const std::size_t first = pieces[0].size();
-  if (pending_ != 0 && first >= pending_) return pieces[0].first(pending_);
-  if (pending_ == 0 && first >= kDirect) return pieces[0].first(std::min(first, kRecord));
-
-  const std::size_t limit = pending_ != 0 ? pending_ : kRecord;
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < count && size < limit; ++i) {
-    if (pending_ == 0 && pieces[i].size() >= kDirect) break;
-    const std::size_t part = std::min(pieces[i].size(), limit - size);
-    std::memcpy(scratch.data() + size, pieces[i].data(), part);
-    size += part;
+  const std::span<const std::byte> first = output.front();
+  if (pending_ != 0 && first.size() >= pending_) return first.first(pending_);
+  if (pending_ == 0 && (first.size() >= kDirect || first.size() == output.bytes())) {
+    return first.first(std::min(first.size(), kRecord));
   }
-  assert(size >= pending_);
-  return scratch.first(size);
+  // One for the thread: what is copied here goes to OpenSSL at once.
+  static thread_local const pool::MappedPiece scratch(kRecord);
+  if (pending_ == 0) return scratch.bytes().first(output.copy(scratch.bytes(), kDirect));
+  const std::size_t size = output.copy(scratch.bytes().first(pending_), std::numeric_limits<std::size_t>::max());
+  assert(size == pending_);
+  return scratch.bytes().first(size);
 }
 
 Transport::Result TlsTransport::write(pool::Output& output) {

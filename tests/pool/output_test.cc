@@ -133,6 +133,38 @@ TEST_F(OutputTest, GathersNoMoreThanThereIsPlaceFor) {
   EXPECT_EQ(text_of(spans[0]) + text_of(spans[1]), "ahbody");
 }
 
+TEST_F(OutputTest, TheFrontIsTheFirstPieceAsItStands) {
+  EXPECT_TRUE(output.front().empty());
+  const Slice body = slice("body");
+  const std::byte* at = body.bytes.data();
+  output.append(bytes_of("a"));
+  output.append({}, body);
+  EXPECT_EQ(text_of(output.front()), "a");
+  output.consume(2);
+  EXPECT_EQ(output.front().data(), at + 1);
+  EXPECT_EQ(text_of(output.front()), "ody");
+  output.consume(3);
+  EXPECT_TRUE(output.front().empty());
+}
+
+TEST_F(OutputTest, CopiesUntilThereIsNoPlaceOrALargePieceIsNext) {
+  output.append(bytes_of("ab"));
+  output.append({}, slice("body"));
+  output.append(bytes_of("c"));
+  const auto copied = [&](std::size_t place, std::size_t large) {
+    std::array<std::byte, 16> bytes;
+    return std::string(text_of(std::span(bytes).first(output.copy(std::span(bytes).first(place), large))));
+  };
+  EXPECT_EQ(copied(16, 5), "abbodyc");
+  EXPECT_EQ(copied(16, 4), "ab") << "a piece of four bytes is large";
+  EXPECT_EQ(copied(16, 2), "");
+  EXPECT_EQ(copied(5, 16), "abbod");
+  EXPECT_EQ(copied(0, 16), "");
+  output.consume(3);
+  EXPECT_EQ(copied(16, 5), "odyc") << "what is written is gone";
+  EXPECT_EQ(output.bytes(), 4U) << "to copy consumes nothing";
+}
+
 TEST_F(OutputTest, ConsumesAtEverySplit) {
   const std::string all = "ABChonetwoDEhthreeF";
   for (std::size_t first = 0; first <= all.size(); ++first) {
