@@ -277,16 +277,17 @@ Transport::Result TlsTransport::read(std::span<std::byte> buffer) {
 }
 
 std::span<const std::byte> TlsTransport::next_record(const pool::Output& output) const {
+  // What OpenSSL wants to be offered again is as many bytes, however large their pieces have become since.
+  const std::size_t limit = pending_ != 0 ? pending_ : kRecord;
+  const std::size_t large = pending_ != 0 ? std::numeric_limits<std::size_t>::max() : kDirect;
   const std::span<const std::byte> first = output.front();
-  if (pending_ != 0 && first.size() >= pending_) return first.first(pending_);
-  if (pending_ == 0 && (first.size() >= kDirect || first.size() == output.bytes())) {
-    return first.first(std::min(first.size(), kRecord));
+  if (first.size() >= std::min(limit, large) || first.size() == output.bytes()) {
+    return first.first(std::min(first.size(), limit));
   }
   // One for the thread: what is copied here goes to OpenSSL at once.
   static thread_local const pool::MappedPiece scratch(kRecord);
-  if (pending_ == 0) return scratch.bytes().first(output.copy(scratch.bytes(), kDirect));
-  const std::size_t size = output.copy(scratch.bytes().first(pending_), std::numeric_limits<std::size_t>::max());
-  assert(size == pending_);
+  const std::size_t size = output.copy(scratch.bytes().first(limit), large);
+  assert(size >= pending_);
   return scratch.bytes().first(size);
 }
 
