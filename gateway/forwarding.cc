@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gateway/exchange.h"
+#include "gateway/field_sink.h"
 #include "gateway/http1/field_syntax.h"
 
 namespace gateway {
@@ -106,13 +107,13 @@ bool quotes_closed(std::string_view value) {
 
 /// Adds forwarded with what came and our client's element: for=…;host=…;proto=… (RFC 7239 §4, §6).
 void add_forwarded(std::string_view before, std::string_view peer, std::string_view authority,
-                   std::string_view proto, HeaderList& out) {
+                   std::string_view proto, FieldSink& to) {
   const bool is_unix = peer == "unix";
   const bool is_v6 = peer.find(':') != std::string_view::npos;
   const std::string_view quote = is_token(authority) ? "" : "\"";
-  out.add_joined("forwarded",
-                 {before, before.empty() ? "" : ", ", "for=", is_v6 ? "\"[" : "", is_unix ? "unknown" : peer,
-                  is_v6 ? "]\"" : "", ";host=", quote, authority, quote, ";proto=", proto});
+  to.add_joined("forwarded",
+                {before, before.empty() ? "" : ", ", "for=", is_v6 ? "\"[" : "", is_unix ? "unknown" : peer,
+                 is_v6 ? "]\"" : "", ";host=", quote, authority, quote, ";proto=", proto});
 }
 
 /// What is not copied as it stands, gathered on the way through a request.
@@ -146,22 +147,34 @@ void gather(const HeaderField& field, RequestField kind, Gathered& gathered) {
 }
 
 void add_gathered(const Gathered& gathered, const RequestOrigin& origin, std::string_view authority,
-                  HeaderList& out) {
+                  FieldSink& to) {
   if (!gathered.cookies.empty()) {
-    out.add("cookie", gathered.cookies.value(), gathered.cookies_sensitive);
+    to.add({"cookie", gathered.cookies.value(), gathered.cookies_sensitive});
   }
-  if (gathered.te_trailers) out.add("te", "trailers");
-  out.add_joined("via", {origin.protocol, " gateway"});
+  if (gathered.te_trailers) to.add({"te", "trailers"});
+  to.add_joined("via", {origin.protocol, " gateway"});
   const std::string_view proto = origin.secure ? "https" : "http";
   const std::string_view before = gathered.forwarded_for.value();
   const std::string_view peer = origin.peer == "unix" ? "" : std::string_view(origin.peer);
   if (!before.empty() || !peer.empty()) {
-    out.add_joined("x-forwarded-for", {before, before.empty() || peer.empty() ? "" : ", ", peer});
+    to.add_joined("x-forwarded-for", {before, before.empty() || peer.empty() ? "" : ", ", peer});
   }
-  out.add("x-forwarded-proto", proto);
-  out.add("x-forwarded-host", authority);
-  add_forwarded(gathered.forwarded.value(), origin.peer, authority, proto, out);
+  to.add({"x-forwarded-proto", proto});
+  to.add({"x-forwarded-host", authority});
+  add_forwarded(gathered.forwarded.value(), origin.peer, authority, proto, to);
 }
+
+class ListSink final : public FieldSink {
+ public:
+  explicit ListSink(HeaderList& list) : list_(list) {}
+  void add(const HeaderField& field) override { list_.add(field.name, field.value, field.sensitive); }
+  void add_joined(std::string_view name, std::initializer_list<std::string_view> parts) override {
+    list_.add_joined(name, parts);
+  }
+
+ private:
+  HeaderList& list_;
+};
 
 }  // namespace
 
@@ -182,21 +195,26 @@ HeaderList client_request(const HeaderList& head, std::string_view local) {
   return out;
 }
 
-HeaderList upstream_request(const HeaderList& request, const RequestOrigin& origin) {
+void forward_request(const HeaderList& request, const RequestOrigin& origin, FieldSink& to) {
   const Nominated nominated(request);
   const auto named = request.find(":authority");
   const std::string_view authority = named ? *named : request.get("host");
-  HeaderList out;
-  out.reserve(request.text() + 160 + 2 * origin.peer.size() + 3 * authority.size(), request.size() + 6);
-  if (!named) out.add(":authority", authority);
+  if (!named) to.add({":authority", authority});
   Gathered gathered;
-  out.append_if(request, [&](const HeaderField& field) {
+  for (const HeaderField field : request) {
     const RequestField kind = kind_of(field.name);
-    if (kind != RequestField::te && nominated.has(field.name)) return false;
+    if (kind != RequestField::te && nominated.has(field.name)) continue;
     gather(field, kind, gathered);
-    return kind == RequestField::copied;
-  });
-  add_gathered(gathered, origin, authority, out);
+    if (kind == RequestField::copied) to.add(field);
+  }
+  add_gathered(gathered, origin, authority, to);
+}
+
+HeaderList upstream_request(const HeaderList& request, const RequestOrigin& origin) {
+  HeaderList out;
+  out.reserve(request.text() + 160 + 2 * origin.peer.size() + 3 * authority_of(request).size(), request.size() + 6);
+  ListSink sink(out);
+  forward_request(request, origin, sink);
   return out;
 }
 

@@ -9,6 +9,7 @@
 
 namespace gateway {
 
+class FieldSink;
 struct RequestOrigin;
 
 /// What a proxy has to do to message heads on their way through (RFC 9110 §7.6, RFC 9113 §8.2 and §8.3). Pure
@@ -36,7 +37,7 @@ std::string_view authority_of(const h2::HeaderList& request);
 /// "trailers" or nothing. `local`: the listener's address, for a request in HTTP/1.0 without Host.
 h2::HeaderList client_request(const h2::HeaderList& head, std::string_view local);
 
-/// The request to send to a backend. REQUIRES: check_request() found nothing.
+/// Tells the request to send to a backend. REQUIRES: check_request() found nothing.
 ///
 /// Hop-by-hop fields and those that Connection names are removed, and the rest is copied in order, with these
 /// exceptions:
@@ -49,6 +50,8 @@ h2::HeaderList client_request(const h2::HeaderList& head, std::string_view local
 ///   is "unknown".
 /// - x-forwarded-proto, x-forwarded-host: overwritten, since the gateway is the edge and knows them.
 /// "expect" goes on: the backend's interim answers do as well.
+void forward_request(const h2::HeaderList& request, const RequestOrigin& origin, FieldSink& to);
+/// The same as a list.
 h2::HeaderList upstream_request(const h2::HeaderList& request, const RequestOrigin& origin);
 
 /// The response to send to a client, interim ones too. `received_protocol` is the backend's version for via:

@@ -37,8 +37,12 @@ void HeaderList::reserve(std::size_t text, std::size_t fields) {
 void HeaderList::add(std::string_view name, std::string_view value, bool sensitive) {
   const Record record{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size()),
                       sensitive, false};
-  const std::size_t whole = record.whole();
-  const auto views = capacity_ - used_ < whole ? grow(whole) : nullptr;
+  if (capacity_ - used_ >= record.whole()) return put(record, name, value);
+  const auto views = grow(record.whole());
+  put(record, name, value);
+}
+
+inline void HeaderList::put(const Record& record, std::string_view name, std::string_view value) {
   char* const at = buffer_.get() + used_;
   record.store(at);
   append(append(at + sizeof(Record), name), value);

@@ -128,6 +128,8 @@ class HeaderList {
   }
   /// Makes place for `more` bytes, and returns what the buffer was, so that views of it live a moment longer.
   std::unique_ptr<char[]> grow(std::size_t more);
+  /// There is place for it.
+  void put(const Record& record, std::string_view name, std::string_view value);
   /// Counts a field that was put at the end of what is used.
   void account(const Record& record) {
     used_ += record.whole();

@@ -60,7 +60,8 @@ struct Http1Codec::Parser {
     return code(of(p).add_name({at, size}));
   }
   static int on_header_value(llhttp_t* p, const char* at, std::size_t size) {
-    return code(of(p).add_value({at, size}));
+    of(p).value_.add({at, size});
+    return 0;
   }
   static int on_header_value_complete(llhttp_t* p) { return code(of(p).add_field()); }
   static int on_headers_complete(llhttp_t* p) {
@@ -148,6 +149,7 @@ bool Http1Codec::step(std::string_view& rest) {
   const std::size_t read = parser_->execute(part);
   if (phase_ == Phase::failed) return false;  // by a callback
   if (parser_->broken) return fail_malformed(llhttp_get_error_reason(&parser_->state));
+  if (in_section() && !keep_cut_field()) return false;
   rest.remove_prefix(read);
   return after_step(!rest.empty());
 }
@@ -249,18 +251,19 @@ bool Http1Codec::count_extra(std::size_t bytes) {
 }
 
 bool Http1Codec::add_name(std::string_view part) {
-  append_lower(name_, part);
-  return within_limits(name_.size() + h2::HeaderList::kFieldOverhead);
+  return append_lower_token(name_, part) || fail_malformed("bad byte in a field");
 }
 
-bool Http1Codec::add_value(std::string_view part) {
-  value_.append(part);
-  return within_limits(name_.size() + value_.size() + h2::HeaderList::kFieldOverhead);
+// What came of a field whose end has not come.
+bool Http1Codec::keep_cut_field() {
+  value_.keep();
+  return name_.empty() || within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead);
 }
 
 bool Http1Codec::add_field() {
-  const std::string_view value = trim(value_);
-  if (!is_token(name_) || !is_field_value(value)) return fail_malformed("bad byte in a field");
+  const std::string_view value = trim(value_.view());
+  if (!within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead)) return false;
+  if (name_.empty() || !is_field_value(value)) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {
     if (section_.empty()) add_status();
     head_.framing.note(name_, value);

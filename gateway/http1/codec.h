@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/http1/fed_text.h"
 #include "gateway/http1/message_framing.h"
 #include "gateway/http1/section_lines.h"
 #include "h2/header_list.h"
@@ -135,8 +136,8 @@ class Http1Codec {
 
   // From the parser's callbacks. False after fail().
   bool add_name(std::string_view part);
-  bool add_value(std::string_view part);
   bool add_field();
+  bool keep_cut_field();
   bool count_extra(std::size_t bytes);
   bool add_target(std::string_view part);
   bool end_target();
@@ -156,8 +157,8 @@ class Http1Codec {
   Phase phase_ = Phase::idle;
 
   h2::HeaderList section_;  // the head or the trailers that are being read
-  std::string name_;        // of the field that is being read
-  std::string value_;
+  std::string name_;        // of the field that is being read, in lower case
+  FedText value_;
   std::string target_;  // of the request that is being read
   std::string error_;
   int status_ = 0;               // of the error

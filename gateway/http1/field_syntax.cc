@@ -24,6 +24,7 @@ class ByteSet {
     for (char c : bytes) in_[static_cast<unsigned char>(c)] = false;
     return *this;
   }
+  constexpr bool has(std::size_t byte) const { return in_[byte]; }
   bool has_all(std::string_view text) const {
     bool all = true;  // names are short and mostly good: no branch a byte
     for (const char c : text) all &= in_[static_cast<unsigned char>(c)];
@@ -46,6 +47,14 @@ constexpr std::array<char, 256> kLower = [] {
   for (std::size_t c = 0; c < lower.size(); ++c) {
     lower[c] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
   }
+  return lower;
+}();
+
+// The lower case of each byte that may stand in a token, which is ASCII; of others this, which is not.
+constexpr unsigned char kNoToken = 0x80;
+constexpr std::array<unsigned char, 256> kLowerOfToken = [] {
+  std::array<unsigned char, 256> lower{};
+  for (std::size_t c = 0; c < lower.size(); ++c) lower[c] = kToken.has(c) ? static_cast<unsigned char>(kLower[c]) : kNoToken;
   return lower;
 }();
 
@@ -152,10 +161,16 @@ std::optional<std::uint64_t> parse_content_length(std::string_view value) {
   return length;
 }
 
-void append_lower(std::string& to, std::string_view text) {
+bool append_lower_token(std::string& to, std::string_view name) {
   const std::size_t begin = to.size();
-  to.append(text);
-  for (char& c : std::span(to).subspan(begin)) c = to_lower(c);
+  to.append(name);
+  unsigned char any = 0;  // each byte's bits
+  for (char& c : std::span(to).subspan(begin)) {
+    const unsigned char lower = kLowerOfToken[static_cast<unsigned char>(c)];
+    c = static_cast<char>(lower);
+    any |= lower;
+  }
+  return (any & kNoToken) == 0;
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -31,7 +31,8 @@ bool same_authority(std::string_view a, std::string_view b, std::string_view sch
 std::optional<std::uint64_t> parse_content_length(std::string_view value);
 
 char to_lower(char c);
-void append_lower(std::string& to, std::string_view text);
+/// Appends a name, or a part of one, in lower case. Returns whether all of its bytes may stand in a token.
+bool append_lower_token(std::string& to, std::string_view name);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 /// Without spaces and tabs at either end.
 std::string_view trim(std::string_view text);

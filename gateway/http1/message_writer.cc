@@ -64,29 +64,6 @@ std::string_view phrase_of(std::string_view status) {
 
 constexpr std::string_view kWebSocket = "websocket";
 
-struct RequestLine {
-  std::string_view method;
-  std::string_view upgrade;
-  std::string_view path;
-  std::string_view authority;
-};
-
-/// The pseudo-header fields; returns what is wrong, "" if nothing.
-std::string_view read_line(const HeaderList& request, RequestLine& line) {
-  line = {request.get(":method"), request.get(":protocol"), request.get(":path"), request.get(":authority")};
-  if (!is_token(line.method)) return "method is not a token";
-  if (line.method != "CONNECT") {
-    line.upgrade = {};
-  } else if (is_token(line.upgrade)) {
-    line.method = "GET";
-  } else {
-    return "CONNECT cannot be written";
-  }
-  if (!is_path(line.path)) return "bad byte in the path";
-  if (!is_authority(line.authority)) return "bad byte in the authority";
-  return {};
-}
-
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
@@ -99,36 +76,32 @@ void append_connection(std::string& out, std::string_view option, std::string_vi
   out.append("connection: ").append(option).append(comma).append(upgrade.empty() ? "" : "upgrade").append("\r\n");
 }
 
-struct Fields {
-  std::optional<std::uint64_t> content_length;
-  bool te = false;
-  std::string_view error;
-};
-
-bool read_content_length(std::string_view value, Fields& fields) {
+void read_content_length(std::string_view value, WrittenFields& fields) {
   if (fields.content_length) {
     fields.error = "more than one Content-Length";
   } else if (fields.content_length = parse_content_length(value); !fields.content_length) {
     fields.error = "Content-Length is not a number";
   }
-  return fields.error.empty();
 }
 
-/// Copies the fields that go on; content-length is left to the framing.
-Fields append_fields(const HeaderList& request, std::string& out) {
-  Fields fields;
-  for (const HeaderField field : request) {
-    if (field.name.starts_with(':') || field.name == "host" || is_connection_specific(field.name)) continue;
-    if (field.name == "content-length") {
-      if (!read_content_length(field.value, fields)) return fields;
-      continue;
-    }
-    if (!is_token(field.name) || !is_field_value(field.value)) {
-      fields.error = "bad byte in a field";
-      return fields;
-    }
-    fields.te |= field.name == "te";
-    append_field(out, field.name, field.value);
+/// Copies a field that goes on; content-length is left to the framing.
+void append_checked(const HeaderField& field, WrittenFields& fields, std::string& out) {
+  if (field.name == "host" || is_connection_specific(field.name)) return;
+  if (field.name == "content-length") return read_content_length(field.value, fields);
+  if (!is_token(field.name) || !is_field_value(field.value)) {
+    fields.error = "bad byte in a field";
+    return;
+  }
+  fields.te |= field.name == "te";
+  append_field(out, field.name, field.value);
+}
+
+WrittenFields append_fields(const HeaderList& response, std::string& out) {
+  WrittenFields fields;
+  for (const HeaderField field : response) {
+    if (field.name.starts_with(':')) continue;
+    append_checked(field, fields, out);
+    if (!fields.error.empty()) break;
   }
   return fields;
 }
@@ -138,7 +111,7 @@ bool expects_body(std::string_view method) {
 }
 
 /// `bodyless`: a Content-Length tells of a body that is not sent.
-WrittenHead decide_framing(const Fields& fields, bool has_body, bool bodyless) {
+WrittenHead decide_framing(const WrittenFields& fields, bool has_body, bool bodyless) {
   if (!fields.error.empty()) return {.error = fields.error};
   if (has_body && !fields.content_length) return {.framing = Framing::chunked};
   if (has_body) return {.framing = Framing::sized, .content_length = *fields.content_length};
@@ -150,7 +123,7 @@ WrittenHead decide_framing(const Fields& fields, bool has_body, bool bodyless) {
 WrittenHead switch_protocols(const HeaderList& response, std::string& out) {
   const std::size_t begin = out.size();
   out.append("HTTP/1.1 101 Switching Protocols\r\n");
-  const Fields fields = append_fields(response, out);
+  const WrittenFields fields = append_fields(response, out);
   if (!fields.error.empty()) {
     out.resize(begin);
     return {.error = fields.error};
@@ -162,27 +135,81 @@ WrittenHead switch_protocols(const HeaderList& response, std::string& out) {
 
 }  // namespace
 
-WrittenHead write_request_head(const HeaderList& request, bool has_body, std::string& out) {
-  RequestLine line;
-  if (const std::string_view error = read_line(request, line); !error.empty()) return {.error = error};
-  const std::size_t begin = out.size();
-  out.reserve(begin + request.bytes() + 64);  // bytes() counts more a field than its separators take
-  out.append(line.method).append(" ").append(line.path).append(" HTTP/1.1\r\n");
-  append_field(out, "host", line.authority);
-  const Fields fields = append_fields(request, out);
-  const WrittenHead head = decide_framing(fields, has_body, false);
+RequestHeadWriter::RequestHeadWriter(std::string& out, std::size_t expected) : out_(out), begin_(out.size()) {
+  out_.reserve(begin_ + expected);
+}
+
+void RequestHeadWriter::add(const HeaderField& field) {
+  if (!fields_.error.empty()) return;
+  if (field.name.starts_with(':')) return add_pseudo(field);
+  begin_fields();
+  append_checked(field, fields_, out_);
+}
+
+void RequestHeadWriter::add_joined(std::string_view name, std::initializer_list<std::string_view> parts) {
+  begin_fields();
+  if (!fields_.error.empty()) return;
+  out_.append(name).append(": ");
+  const std::size_t value = out_.size();
+  for (const std::string_view part : parts) out_.append(part);
+  if (!is_token(name) || !is_field_value(std::string_view(out_).substr(value))) fields_.error = "bad byte in a field";
+  out_.append("\r\n");
+}
+
+void RequestHeadWriter::add_pseudo(const HeaderField& field) {
+  if (in_fields_) {
+    fields_.error = "a pseudo-header field behind others";
+  } else if (field.name == ":method") {
+    method_ = field.value;
+  } else if (field.name == ":path") {
+    path_ = field.value;
+  } else if (field.name == ":authority") {
+    authority_ = field.value;
+  } else if (field.name == ":protocol") {
+    upgrade_ = field.value;
+  }
+}
+
+// The pseudo-header fields are complete: they are the line, and Host.
+void RequestHeadWriter::begin_fields() {
+  if (std::exchange(in_fields_, true)) return;
+  const bool is_connect = method_ == "CONNECT";
+  if (!is_token(method_)) {
+    fields_.error = "method is not a token";
+  } else if (is_connect && !is_token(upgrade_)) {
+    fields_.error = "CONNECT cannot be written";
+  } else if (!is_path(path_)) {
+    fields_.error = "bad byte in the path";
+  } else if (!is_authority(authority_)) {
+    fields_.error = "bad byte in the authority";
+  }
+  if (!fields_.error.empty()) return;
+  is_connect ? method_ = "GET" : upgrade_ = {};
+  out_.append(method_).append(" ").append(path_).append(" HTTP/1.1\r\n");
+  append_field(out_, "host", authority_);
+}
+
+WrittenHead RequestHeadWriter::finish(bool has_body) {
+  begin_fields();
+  const WrittenHead head = decide_framing(fields_, has_body, false);
   if (!head.error.empty()) {
-    out.resize(begin);
+    out_.resize(begin_);
     return head;
   }
-  append_connection(out, fields.te ? "te" : "", line.upgrade);
+  append_connection(out_, fields_.te ? "te" : "", upgrade_);
   if (head.framing == Framing::chunked) {
-    append_field(out, "transfer-encoding", "chunked");
-  } else if (head.framing == Framing::sized || fields.content_length || expects_body(line.method)) {
-    append_field(out, "content-length", std::to_string(head.content_length));
+    append_field(out_, "transfer-encoding", "chunked");
+  } else if (head.framing == Framing::sized || fields_.content_length || expects_body(method_)) {
+    append_field(out_, "content-length", std::to_string(head.content_length));
   }
-  out.append("\r\n");
+  out_.append("\r\n");
   return head;
+}
+
+WrittenHead write_request_head(const HeaderList& request, bool has_body, std::string& out) {
+  RequestHeadWriter writer(out, request.bytes() + 64);  // bytes() counts more a field than its separators take
+  for (const HeaderField field : request) writer.add(field);
+  return writer.finish(has_body);
 }
 
 WrittenHead write_response_head(const HeaderList& response, bool has_body, const ResponseTo& to,
@@ -192,7 +219,7 @@ WrittenHead write_response_head(const HeaderList& response, bool has_body, const
   if (status == "101") return switch_protocols(response, out);
   out.reserve(begin + response.bytes() + 64);
   out.append("HTTP/1.1 ").append(status).append(" ").append(phrase_of(status)).append("\r\n");
-  const Fields fields = append_fields(response, out);
+  const WrittenFields fields = append_fields(response, out);
   const bool interim = status.starts_with('1');
   const bool bodyless = interim || to.method == "HEAD" || status == "204" || status == "304";
   WrittenHead head = decide_framing(fields, has_body && !bodyless, bodyless);

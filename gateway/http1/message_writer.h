@@ -3,16 +3,25 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "gateway/field_sink.h"
 #include "h2/header_list.h"
 
 namespace gateway {
 
 /// How the end of a body is told (RFC 9112 §6).
 enum class Framing : std::uint8_t { none, sized, chunked, until_close };
+
+/// What the fields of a head that was written say of its framing.
+struct WrittenFields {
+  std::optional<std::uint64_t> content_length;
+  bool te = false;
+  std::string_view error{};  // why they cannot be written, in words
+};
 
 struct WrittenHead {
   Framing framing = Framing::none;
@@ -21,7 +30,7 @@ struct WrittenHead {
   std::string_view error{};          // why nothing was written, in words; "" if it was
 };
 
-/// Appends the head of a request in HTTP/1.1 to `out`: the request line from :method and :path, Host from
+/// Appends the head of a request in HTTP/1.1 to a text: the request line from :method and :path, Host from
 /// :authority, the fields as they are, and the framing. A body with a Content-Length keeps it, another one is
 /// chunked; without a body there is no framing field, but "Content-Length: 0" for a method that expects one
 /// (RFC 9110 §8.6). "te" is named in Connection (RFC 9110 §10.1.4). A CONNECT with :protocol (RFC 8441) is a GET
@@ -31,6 +40,29 @@ struct WrittenHead {
 /// name, value, path or authority with bytes that may not stand there, CONNECT without :protocol, a Content-Length that is no
 /// number or is not there alone, or without its body. Fields of the connection (Transfer-Encoding, Upgrade…)
 /// and Host are not copied.
+class RequestHeadWriter final : public FieldSink {
+ public:
+  /// `expected`: bytes that there may be. What pseudo-header fields are views of stays until finish().
+  RequestHeadWriter(std::string& out, std::size_t expected);
+  void add(const h2::HeaderField& field) override;
+  void add_joined(std::string_view name, std::initializer_list<std::string_view> parts) override;
+  [[nodiscard]] WrittenHead finish(bool has_body);
+
+ private:
+  void add_pseudo(const h2::HeaderField& field);
+  void begin_fields();
+
+  std::string& out_;
+  const std::size_t begin_;
+  std::string_view method_;
+  std::string_view upgrade_;
+  std::string_view path_;
+  std::string_view authority_;
+  bool in_fields_ = false;
+  WrittenFields fields_;
+};
+
+/// The same of a list.
 [[nodiscard]] WrittenHead write_request_head(const h2::HeaderList& request, bool has_body, std::string& out);
 
 /// To whom a response goes.

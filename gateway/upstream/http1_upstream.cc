@@ -12,6 +12,11 @@
 #include "gateway/worker_parts.h"
 
 namespace gateway {
+namespace {
+
+constexpr std::size_t kAddedBytes = 320;  // to a request on its way, mostly less: who asked, through whom
+
+}  // namespace
 
 Http1Upstream::Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport,
                              const EndpointLimits& limits, std::string_view endpoint, Owner& owner)
@@ -31,8 +36,7 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   assert(is_open_ && exchange_ == nullptr);
   deadline_.clear();
   std::string head = proxy_greeting(exchange.origin());
-  const bool has_body = exchange.request_has_body() && !exchange.asks_tunnel();
-  const WrittenHead message = write_request_head(request_of(exchange), has_body, head);
+  const WrittenHead message = write_head(exchange, head);
   if (!message.error.empty()) {
     const Error error{.source = ErrorSource::client, .status = 400, .reason = std::string(message.error)};
     user.on_connection_done();
@@ -49,13 +53,18 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   connection_.send(head, message, &exchange.request_body());
 }
 
-h2::HeaderList Http1Upstream::request_of(const Exchange& exchange) {
-  h2::HeaderList request = upstream_request(exchange.request(), exchange.origin());
+WrittenHead Http1Upstream::write_head(const Exchange& exchange, std::string& out) {
+  const h2::HeaderList& request = exchange.request();
   websocket_key_.clear();
-  if (!exchange.asks_tunnel()) return request;
+  if (!exchange.asks_tunnel()) {
+    RequestHeadWriter writer(out, request.bytes() + kAddedBytes);
+    forward_request(request, exchange.origin(), writer);
+    return writer.finish(exchange.request_has_body());
+  }
   websocket_key_ = make_websocket_key();
-  add_websocket_key(websocket_key_, request);
-  return request;
+  h2::HeaderList tunnel = upstream_request(request, exchange.origin());
+  add_websocket_key(websocket_key_, tunnel);
+  return write_request_head(tunnel, false, out);
 }
 
 // It comes just before the request, since only then it is known whose request it is.

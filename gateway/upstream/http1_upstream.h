@@ -75,7 +75,7 @@ class Http1Upstream final : private Http1Connection::Owner {
   void on_write_failed() override;
 
   std::string proxy_greeting(const RequestOrigin& origin) const;
-  h2::HeaderList request_of(const Exchange& exchange);
+  WrittenHead write_head(const Exchange& exchange, std::string& out);
   void open_tunnel(h2::HeaderList&& head);
   void complete();
   void end_tunnel_if_over();

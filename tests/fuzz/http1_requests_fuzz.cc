@@ -9,11 +9,10 @@ namespace {
 // As client_request(): what the target does not say, Host does.
 h2::HeaderList with_authority(const h2::HeaderList& head) {
   h2::HeaderList request;
-  const std::string_view host = head.find(":authority") ? head.get(":authority") : head.get("host");
+  request.add(":authority", head.find(":authority") ? head.get(":authority") : head.get("host"));
   for (const h2::HeaderField field : head) {
     if (field.name != ":authority" && field.name != "host") request.add(field.name, field.value);
   }
-  request.add(":authority", host);
   return request;
 }
 

@@ -136,7 +136,7 @@ TEST(CodecRefusal, BoundsInterimResponses) {
 
 TEST(CodecRefusal, ASectionIsAskedAboutWhenItBeginsAndAsItGrows) {
   std::string fields;
-  for (int i = 0; i < 12; ++i) fields += "A: " + std::string(1000, 'x') + "\r\n";
+  for (int i = 0; i < 16; ++i) fields += "A: " + std::string(1000, 'x') + "\r\n";
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
   const auto refuses = [](std::string_view text, std::string_view error) {
     CodecRecorder recorder;

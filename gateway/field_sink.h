@@ -1,0 +1,22 @@
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+#include "h2/header_list.h"
+
+namespace gateway {
+
+/// Takes the fields of a head in order, pseudo-header fields first: into a list, or into the text that is sent. What it is
+/// given is copied before the call returns.
+class FieldSink {
+ public:
+  virtual void add(const h2::HeaderField& field) = 0;
+  /// A field whose value is `parts`, one after the other.
+  virtual void add_joined(std::string_view name, std::initializer_list<std::string_view> parts) = 0;
+
+ protected:
+  ~FieldSink() = default;
+};
+
+}  // namespace gateway
