@@ -48,6 +48,11 @@ EventLoop::EventLoop() : loop_(ev_loop_new(EVFLAG_AUTO)), thread_(std::this_thre
   ev_idle_init(&sleepless_, [](struct ev_loop*, ev_idle*, int) {});
   ev_async_init(&woken_, [](struct ev_loop*, ev_async* w, int) { owner<EventLoop>(w).on_woken(); });
   begin_.data = end_.data = woken_.data = this;
+  ev_set_userdata(loop_, this);
+  ev_set_invoke_pending_cb(loop_, [](struct ev_loop* loop) {
+    ev_invoke_pending(loop);
+    static_cast<EventLoop*>(ev_userdata(loop))->call_ready();
+  });
   ev_set_priority(&begin_, EV_MAXPRI);
   ev_set_priority(&end_, EV_MINPRI);
   ev_check_start(loop_, &begin_);
@@ -57,6 +62,7 @@ EventLoop::EventLoop() : loop_(ev_loop_new(EVFLAG_AUTO)), thread_(std::this_thre
 
 EventLoop::~EventLoop() {
   assert(std::ranges::all_of(fed_, [](const IoWatcher* watcher) { return watcher == nullptr; }));
+  ev_set_invoke_pending_cb(loop_, ev_invoke_pending);
   ev_idle_stop(loop_, &sleepless_);
   ev_async_stop(loop_, &woken_);
   ev_prepare_stop(loop_, &end_);
@@ -93,12 +99,24 @@ void EventLoop::wake() noexcept {
 void EventLoop::on_turn_begin() {
   turn_began_ = std::chrono::steady_clock::now();
   ev_idle_stop(loop_, &sleepless_);
-  // libev calls what is fed to it in the same turn; who feeds itself in its callback would keep the turn from
-  // ending.
-  for (IoWatcher* watcher : fed_) {
-    if (watcher != nullptr) ev_feed_event(loop_, &watcher->io_, std::exchange(watcher->fed_, 0));
+  // Of the next turn, so that who feeds itself in its callback does not keep this one from ending.
+  fed_.swap(ready_);
+  for (IoWatcher* watcher : ready_) {
+    if (watcher != nullptr) watcher->ready_ = std::exchange(watcher->fed_, 0);
   }
-  fed_.clear();
+}
+
+// libev tells of the sockets in the reverse of the order in which the kernel tells of them. Who waits longest comes first, or
+// he would wait for all that came after him as well.
+void EventLoop::call_ready() {
+  const bool few = ready_.size() <= kFew;
+  for (std::size_t i = ready_.size(); i-- > 0;) {
+    IoWatcher* const watcher = ready_[i];
+    if (watcher == nullptr) continue;
+    watcher->call(std::exchange(watcher->ready_, 0));
+    if (few || has_portion()) call_turn_end();
+  }
+  ready_.clear();
 }
 
 bool EventLoop::call_turn_end() {
@@ -130,13 +148,18 @@ void EventLoop::on_woken() {
 
 IoWatcher::IoWatcher(EventLoop& loop, int fd, Callback callback)
     : loop_(loop), callback_(std::move(callback)) {
-  ev_io_init(
-      &io_, [](struct ev_loop*, ev_io* w, int events) { owner<IoWatcher>(w).on_event(events); }, fd, 0);
+  const auto note = [](struct ev_loop*, ev_io* w, int events) {
+    IoWatcher& watcher = owner<IoWatcher>(w);
+    if (watcher.ready_ == 0) watcher.loop_.ready_.push_back(&watcher);
+    watcher.ready_ |= events;
+  };
+  ev_io_init(&io_, note, fd, 0);
   io_.data = this;
 }
 
 IoWatcher::~IoWatcher() {
   ev_io_stop(loop_.raw(), &io_);
+  if (ready_ != 0) std::ranges::replace(loop_.ready_, this, nullptr);
   if (fed_ != 0) std::ranges::replace(loop_.fed_, this, nullptr);
 }
 
@@ -144,15 +167,10 @@ void IoWatcher::want(bool read, bool write) {
   const int wanted = (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
   if (wanted == wanted_) return;
   wanted_ = wanted;
-  // Stopping drops what is pending in this turn. Bytes from the socket would be reported again, a fed event
-  // would not.
-  const int pending = ev_clear_pending(loop_.raw(), &io_);
   ev_io_stop(loop_.raw(), &io_);
-  if (wanted != 0) {
-    ev_io_modify(&io_, wanted);
-    ev_io_start(loop_.raw(), &io_);
-  }
-  if (pending != 0) ev_feed_event(loop_.raw(), &io_, pending);
+  if (wanted == 0) return;
+  ev_io_modify(&io_, wanted);
+  ev_io_start(loop_.raw(), &io_);
 }
 
 void IoWatcher::feed(bool readable, bool writable) {
@@ -162,14 +180,12 @@ void IoWatcher::feed(bool readable, bool writable) {
   fed_ |= events;
 }
 
-void IoWatcher::on_event(int events) noexcept {
-  EventLoop& loop = loop_;
-  loop.last_event_ = loop.turn_began_;
+void IoWatcher::call(int events) noexcept {
+  loop_.last_event_ = loop_.turn_began_;
   Lifeline::Watch watch(lifeline_);
   Callback callback = std::move(callback_);  // it must outlive *this
   callback((events & EV_READ) != 0, (events & EV_WRITE) != 0);
   if (!watch.gone()) callback_ = std::move(callback);
-  if (loop.has_portion()) loop.call_turn_end();
 }
 
 Deadline::Deadline(EventLoop& loop, std::function<void()> callback)

@@ -47,8 +47,8 @@ class EventLoop final : public pool::Waker {
   /// Ends the loop's sleep, so that the turn-end hook runs.
   void wake() noexcept override;
 
-  /// Called before each sleep, and within a turn before the next event once much was read. Returns true to be called
-  /// again soon, without sleeping (events are looked at in between).
+  /// Called before each sleep; within a turn also after each socket where few of them have events, and before the next one
+  /// once much was read. Returns true to be called again soon, without sleeping (events are looked at in between).
   void set_turn_end(std::function<bool()> hook) { turn_end_ = std::move(hook); }
 
   /// For how long after a socket's event or a wake() the loop looks for the next one before it sleeps. Zero, as it is at
@@ -58,6 +58,10 @@ class EventLoop final : public pool::Waker {
   /// Read at once, so many bytes stay in the CPU's cache until they are written (a core's second level has 1 MiB or so, and
   /// holds them in several forms).
   static constexpr std::size_t kPortion = 128 * 1024;
+  /// So many sockets in one turn are each answered at once. What more of them answer leaves together: fewer and fuller writes
+  /// are what a busy loop needs.
+  static constexpr std::size_t kFew = 4;
+
   /// For who reads from a socket: `bytes` came.
   void count_read(std::size_t bytes) { read_ += bytes; }
   /// A portion was read since the hook was last called: it is to come before more is.
@@ -75,6 +79,7 @@ class EventLoop final : public pool::Waker {
  private:
   friend class IoWatcher;
   void on_turn_begin();
+  void call_ready();
   void on_turn_end();
   bool call_turn_end();
   void on_woken();
@@ -92,7 +97,9 @@ class EventLoop final : public pool::Waker {
   bool running_ = false;
   std::atomic<bool> stop_{false};
   std::atomic<std::thread::id> thread_;
-  std::vector<IoWatcher*> fed_;  // for the next turn; null: gone meanwhile
+  // Watchers with events, of this turn and fed to the next one; null: gone meanwhile.
+  std::vector<IoWatcher*> ready_;
+  std::vector<IoWatcher*> fed_;
 
   std::mutex mutex_;  // guards tasks_
   std::vector<std::function<void()>> tasks_;
@@ -117,12 +124,13 @@ class IoWatcher {
 
  private:
   friend class EventLoop;
-  void on_event(int events) noexcept;
+  void call(int events) noexcept;
 
   EventLoop& loop_;
   ev_io io_;
   int wanted_ = 0;
-  int fed_ = 0;  // events for the next turn; not 0: stands in the loop's list
+  int ready_ = 0;  // events of this turn; not 0: stands in the loop's list
+  int fed_ = 0;    // the same, of the next turn
   Callback callback_;
   Lifeline lifeline_;
 };
