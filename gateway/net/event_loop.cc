@@ -99,15 +99,16 @@ void EventLoop::wake() noexcept {
 void EventLoop::on_turn_begin() {
   turn_began_ = std::chrono::steady_clock::now();
   ev_idle_stop(loop_, &sleepless_);
-  // Of the next turn, so that who feeds itself in its callback does not keep this one from ending.
+  // Those of the last turn: who feeds itself in its callback does not keep a turn from ending. Their order is that of libev's.
   fed_.swap(ready_);
+  std::ranges::reverse(ready_);
   for (IoWatcher* watcher : ready_) {
     if (watcher != nullptr) watcher->ready_ = std::exchange(watcher->fed_, 0);
   }
 }
 
-// libev tells of the sockets in the reverse of the order in which the kernel tells of them. Who waits longest comes first, or
-// he would wait for all that came after him as well.
+// libev tells of the sockets in the reverse of the order in which the kernel tells of them. The kernel's is kept, or who waits
+// longest would wait for all that came after him as well; then come those that were fed.
 void EventLoop::call_ready() {
   const bool few = ready_.size() <= kFew;
   for (std::size_t i = ready_.size(); i-- > 0;) {

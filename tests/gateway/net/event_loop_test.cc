@@ -183,6 +183,12 @@ TEST(EventLoopTest, SocketsComeInTheOrderInWhichTheyHadTheirEventsAndFewAreAnswe
     });
     loop.run();
     EXPECT_EQ(order, count == EventLoop::kFew ? "e2e0e3e1e" "e" : "e20314e");
+
+    order.clear();
+    for (const std::size_t i : {1U, 3U, 0U}) watchers[i]->feed(true, false);
+    loop.set_turn_end(nullptr);
+    run_for(loop, 1ms);
+    EXPECT_EQ(order, "130");
   }
 }
 
