@@ -7,8 +7,8 @@
 
 namespace gateway {
 
-/// Takes the fields of a head in order, pseudo-header fields first: into a list, or into the text that is sent. What it is
-/// given is copied before the call returns.
+/// Takes the fields of a head in order, pseudo-header fields first: into a list, or into the text that is sent. The values of
+/// pseudo-header fields stay until the head is whole; what else it is given is copied at once.
 class FieldSink {
  public:
   virtual void add(const h2::HeaderField& field) = 0;

@@ -184,7 +184,11 @@ void RequestHeadWriter::begin_fields() {
     fields_.error = "bad byte in the authority";
   }
   if (!fields_.error.empty()) return;
-  is_connect ? method_ = "GET" : upgrade_ = {};
+  if (is_connect) {
+    method_ = "GET";
+  } else {
+    upgrade_ = {};
+  }
   out_.append(method_).append(" ").append(path_).append(" HTTP/1.1\r\n");
   append_field(out_, "host", authority_);
 }

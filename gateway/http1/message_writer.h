@@ -42,7 +42,7 @@ struct WrittenHead {
 /// and Host are not copied.
 class RequestHeadWriter final : public FieldSink {
  public:
-  /// `expected`: bytes that there may be. What pseudo-header fields are views of stays until finish().
+  /// `expected`: bytes that there may be.
   RequestHeadWriter(std::string& out, std::size_t expected);
   void add(const h2::HeaderField& field) override;
   void add_joined(std::string_view name, std::initializer_list<std::string_view> parts) override;

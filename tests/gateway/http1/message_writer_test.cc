@@ -5,6 +5,9 @@
 #include <initializer_list>
 #include <utility>
 
+#include "gateway/exchange.h"
+#include "gateway/forwarding.h"
+
 namespace gateway {
 namespace {
 
@@ -154,6 +157,27 @@ TEST(RequestWriter, RefusesTwoContentLengths) {
           .error,
       "more than one Content-Length");
   EXPECT_EQ(out, "");
+}
+
+TEST(RequestWriter, RefusesAPseudoHeaderFieldBehindOthers) {
+  h2::HeaderList list = request("GET", "/", {{"x-a", "v"}});
+  list.add(":path", "/other");
+  std::string out;
+  EXPECT_EQ(write_request_head(list, false, out).error, "a pseudo-header field behind others");
+  EXPECT_EQ(out, "");
+}
+
+TEST(RequestWriter, WritesWhatIsForwardedAsThoughItHadBeenAList) {
+  const h2::HeaderList came =
+      request("POST", "/a?b", {{"cookie", "a=1"}, {"te", "trailers"}, {"cookie", "b=2"}, {"x-forwarded-for", "192.0.2.9"}, {"accept", "*/*"}});
+  const RequestOrigin origin{.peer = "192.0.2.1", .local = "127.0.0.1:443", .secure = true};
+  std::string direct;
+  RequestHeadWriter writer(direct, 0);
+  forward_request(came, origin, writer);
+  EXPECT_EQ(writer.finish(true).framing, Framing::chunked);
+  EXPECT_EQ(direct, written(upstream_request(came, origin), true, Framing::chunked).substr(std::string_view("before|").size()));
+  EXPECT_NE(direct.find("cookie: a=1; b=2\r\n"), std::string::npos);
+  EXPECT_NE(direct.find("x-forwarded-for: 192.0.2.9, 192.0.2.1\r\n"), std::string::npos);
 }
 
 std::string_view text_of(const ChunkHeader& header) {
