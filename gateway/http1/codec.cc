@@ -257,12 +257,16 @@ bool Http1Codec::add_name(std::string_view part) {
 // What came of a field whose end has not come.
 bool Http1Codec::keep_cut_field() {
   value_.keep();
-  return name_.empty() || within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead);
+  return name_.empty() || field_fits();
+}
+
+bool Http1Codec::field_fits() {
+  return within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead);
 }
 
 bool Http1Codec::add_field() {
   const std::string_view value = trim(value_.view());
-  if (!within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead)) return false;
+  if (!field_fits()) return false;
   if (name_.empty() || !is_field_value(value)) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {
     if (section_.empty()) add_status();

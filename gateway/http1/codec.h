@@ -138,6 +138,7 @@ class Http1Codec {
   bool add_name(std::string_view part);
   bool add_field();
   bool keep_cut_field();
+  bool field_fits();
   bool count_extra(std::size_t bytes);
   bool add_target(std::string_view part);
   bool end_target();

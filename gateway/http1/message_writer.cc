@@ -84,12 +84,18 @@ void read_content_length(std::string_view value, WrittenFields& fields) {
   }
 }
 
+constexpr std::string_view kBadField = "bad byte in a field";
+
+bool may_stand(std::string_view name, std::string_view value) {
+  return is_token(name) && is_field_value(value);
+}
+
 /// Copies a field that goes on; content-length is left to the framing.
 void append_checked(const HeaderField& field, WrittenFields& fields, std::string& out) {
   if (field.name == "host" || is_connection_specific(field.name)) return;
   if (field.name == "content-length") return read_content_length(field.value, fields);
-  if (!is_token(field.name) || !is_field_value(field.value)) {
-    fields.error = "bad byte in a field";
+  if (!may_stand(field.name, field.value)) {
+    fields.error = kBadField;
     return;
   }
   fields.te |= field.name == "te";
@@ -152,7 +158,7 @@ void RequestHeadWriter::add_joined(std::string_view name, std::initializer_list<
   out_.append(name).append(": ");
   const std::size_t value = out_.size();
   for (const std::string_view part : parts) out_.append(part);
-  if (!is_token(name) || !is_field_value(std::string_view(out_).substr(value))) fields_.error = "bad byte in a field";
+  if (!may_stand(name, std::string_view(out_).substr(value))) fields_.error = kBadField;
   out_.append("\r\n");
 }
 
@@ -258,8 +264,7 @@ void write_last_chunk(const HeaderList* trailers, std::string& out) {
   out.append("0\r\n");
   if (trailers != nullptr) {
     for (const HeaderField field : *trailers) {
-      if (is_forbidden_in_trailers(field.name) || !is_token(field.name) || !is_field_value(field.value))
-        continue;
+      if (is_forbidden_in_trailers(field.name) || !may_stand(field.name, field.value)) continue;
       append_field(out, field.name, field.value);
     }
   }

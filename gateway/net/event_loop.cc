@@ -62,7 +62,6 @@ EventLoop::EventLoop() : loop_(ev_loop_new(EVFLAG_AUTO)), thread_(std::this_thre
 
 EventLoop::~EventLoop() {
   assert(std::ranges::all_of(fed_, [](const IoWatcher* watcher) { return watcher == nullptr; }));
-  ev_set_invoke_pending_cb(loop_, ev_invoke_pending);
   ev_idle_stop(loop_, &sleepless_);
   ev_async_stop(loop_, &woken_);
   ev_prepare_stop(loop_, &end_);
@@ -99,7 +98,7 @@ void EventLoop::wake() noexcept {
 void EventLoop::on_turn_begin() {
   turn_began_ = std::chrono::steady_clock::now();
   ev_idle_stop(loop_, &sleepless_);
-  // Those of the last turn: who feeds itself in its callback does not keep a turn from ending. Their order is that of libev's.
+  // Those of the last turn: who feeds itself in its callback does not keep a turn from ending. call_ready() begins at the end.
   fed_.swap(ready_);
   std::ranges::reverse(ready_);
   for (IoWatcher* watcher : ready_) {
@@ -115,7 +114,8 @@ void EventLoop::call_ready() {
     IoWatcher* const watcher = ready_[i];
     if (watcher == nullptr) continue;
     watcher->call(std::exchange(watcher->ready_, 0));
-    if (few || has_portion()) call_turn_end();
+    const bool is_last = i == 0;  // the turn's end is next
+    if ((few && !is_last) || has_portion()) call_turn_end();
   }
   ready_.clear();
 }

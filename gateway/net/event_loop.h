@@ -47,7 +47,7 @@ class EventLoop final : public pool::Waker {
   /// Ends the loop's sleep, so that the turn-end hook runs.
   void wake() noexcept override;
 
-  /// Called before each sleep; within a turn also after each socket where few of them have events, and before the next one
+  /// Called before each sleep; within a turn also between sockets where few of them have events, and before the next one
   /// once much was read. Returns true to be called again soon, without sleeping (events are looked at in between).
   void set_turn_end(std::function<bool()> hook) { turn_end_ = std::move(hook); }
 

@@ -62,9 +62,10 @@ def plain(name):
 
 
 def functions_of(binary):
-    """The names of a program's own functions."""
-    told = subprocess.run(["nm", "--defined-only", binary], capture_output=True, text=True, check=True).stdout
-    return {name for _, kind, name in map(str.split, told.splitlines()) if kind in "tTwW"}
+    """{name: (address, size)} of a program's own functions."""
+    told = subprocess.run(["nm", "--defined-only", "--print-size", binary], capture_output=True, text=True, check=True).stdout
+    rows = (line.split() for line in told.splitlines())
+    return {row[3]: (int(row[0], 16), int(row[1], 16)) for row in rows if len(row) == 4 and row[2] in "tTwW"}
 
 
 def often_called(calls, requests, ours):

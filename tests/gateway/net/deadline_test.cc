@@ -7,10 +7,6 @@
 namespace gateway {
 namespace {
 
-Time real_now() {
-  return std::chrono::steady_clock::now();
-}
-
 TEST(DeadlineTest, NeverFiresEarly) {
   EventLoop loop;
   for (const Duration after : {Duration(300us), Duration(1ms), Duration(3700us), Duration(20ms), Duration(200ms)}) {
@@ -96,10 +92,7 @@ TEST(DeadlineTest, PastMomentFiresOnceAndDoesNotSpin) {
   int fired = 0;
   int turns = 0;
   Deadline deadline(loop, [&] { ++fired; });
-  loop.set_turn_end([&] {
-    ++turns;
-    return false;
-  });
+  count_turns(loop, turns);
   deadline.set(-5s);
   run_for(loop, 100ms);
   EXPECT_EQ(fired, 1);
@@ -109,10 +102,7 @@ TEST(DeadlineTest, PastMomentFiresOnceAndDoesNotSpin) {
 TEST(DeadlineTest, WaitingCostsNoTurns) {
   EventLoop loop;
   int turns = 0;
-  loop.set_turn_end([&] {
-    ++turns;
-    return false;
-  });
+  count_turns(loop, turns);
   Deadline deadline(loop, [] {});
   deadline.set(90ms);
   run_for(loop, 100ms);
@@ -132,10 +122,7 @@ TEST(DeadlineTest, ThoseOfManyWakeTheLoopTogether) {
   }
   deadlines.back() = std::make_unique<Deadline>(loop, [&] { loop.stop(); });
   deadlines.back()->set(1s);
-  loop.set_turn_end([&] {
-    ++turns;
-    return false;
-  });
+  count_turns(loop, turns);
   loop.run();
   EXPECT_TRUE(std::none_of(deadlines.begin(), deadlines.end(), [](const auto& deadline) { return deadline->armed(); }));
   EXPECT_EQ(early, 0);

@@ -24,6 +24,17 @@ namespace gateway {
 
 using namespace std::chrono_literals;
 
+inline Time real_now() {
+  return std::chrono::steady_clock::now();
+}
+
+inline void count_turns(EventLoop& loop, int& turns) {
+  loop.set_turn_end([&turns] {
+    ++turns;
+    return false;
+  });
+}
+
 /// Turns the loop until `done`, which is asked at the end of each turn. False if that takes more than ten
 /// seconds.
 inline bool run_until(EventLoop& loop, std::function<bool()> done) {
