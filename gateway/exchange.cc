@@ -38,7 +38,8 @@ Exchange::Exchange(const Parts& parts, ExchangeClient& client, pool::TurnGroup& 
       response_meter_(parts.loop),
       request_body_(parts.pool, group, pipe_terms(parts, pool::Direction::request, pool::Urgency::invite, asks_tunnel_)),
       slow_(parts.pool.pool()),
-      deadline_(parts.loop, [this] { on_deadline(); }) {
+      deadline_(parts.loop, [this] { on_deadline(); }),
+      answer_(parts.loop) {
   request_body_.set_watcher(&request_meter_);
   renew_response_body();
   if (!request_has_body_) request_body_.finish();
@@ -109,19 +110,26 @@ void Exchange::use(std::unique_ptr<Backend> backend) {
 
 void Exchange::drop_backend() {
   if (backend_ == nullptr) return;
+  look_no_more();
   backend_->give_up();
   parts_.turn_end.bury(std::move(backend_));
 }
 
-void Exchange::sent() {
+void Exchange::sent(Promptness* source) {
   follow(ExchangeState::sent);
   if (!sent_at_) sent_at_ = parts_.loop.now();
+  if (source != nullptr) answer_.begin(*source);
+}
+
+void Exchange::look_no_more() {
+  if (const std::optional<bool> in_time = answer_.end()) parts_.stats.count_look(*in_time);
 }
 
 void Exchange::interim(h2::HeaderList head) { client_.on_interim(head); }
 
 void Exchange::respond(h2::HeaderList head, bool has_body) {
   follow(ExchangeState::responding);
+  look_no_more();
   responded_at_ = parts_.loop.now();
   response_ = std::move(head);
   response_has_body_ = has_body;

@@ -11,6 +11,7 @@
 #include "gateway/exchange_client.h"
 #include "gateway/exchange_state.h"
 #include "gateway/net/event_loop.h"
+#include "gateway/net/lookout.h"
 #include "gateway/pipe_meter.h"
 #include "gateway/stats.h"
 #include "h2/header_list.h"
@@ -103,8 +104,8 @@ class Exchange {
   pool::Pipe& response_body() { return *response_body_; }
   /// Trailers of the request; valid once request_body().drained(). Null: none.
   const h2::HeaderList* request_trailers() const;
-  /// The request head has left for the backend.
-  void sent();
+  /// The request head has left for the backend. `source`: who answers, if the answer can be looked for; it outlives the backend.
+  void sent(Promptness* source = nullptr);
   /// Ask for each header section of the response before it is kept, and again as it grows. If not: fail(no_memory_for_response(...)).
   bool admits_section(std::size_t bytes) { return client_.admits_section(bytes); }
   void interim(h2::HeaderList head);
@@ -145,6 +146,7 @@ class Exchange {
   void renew_response_body();
   void use(std::unique_ptr<Backend> backend);
   void drop_backend();
+  void look_no_more();
   void fail_client(const Error& error);
   struct Limit {
     Time at;
@@ -188,6 +190,7 @@ class Exchange {
   std::optional<pool::Pipe> response_body_;  // another one for each backend that is asked
   pool::SlowShare slow_;
   Deadline deadline_;
+  Lookout answer_;  // that of backend_
   std::unique_ptr<Backend> backend_;
 };
 

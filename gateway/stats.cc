@@ -10,6 +10,7 @@ constexpr std::array<std::string_view, kTimeouts> kTimeoutNames = {
     "tls_handshake", "request_header",  "connect", "response_header",
     "stream_idle",   "connection_idle", "stall",   "drain",
     "tunnel_idle"};
+constexpr std::array<std::string_view, 2> kLookNames = {"in_time", "in_vain"};
 constexpr std::array<std::string_view, kCheckResults> kCheckNames = {"ok", "failed", "inconclusive"};
 constexpr std::array<std::string_view, kEvictions> kEvictionNames = {
     "request", "response", "connection", "request_early", "response_early", "connection_early"};
@@ -86,6 +87,8 @@ std::span<const Row> table() {
        read<&W::upstream_connections_retired>, "reason", kRetirementNames},
       {"upstream_requests_active", "Requests at endpoints that are not answered yet.", gauge,
        read<&W::upstream_requests_active>},
+      {"upstream_looks", "Answers of endpoints that were looked for instead of sleeping, by how that ended.", counter,
+       read<&W::upstream_looks>, "result", kLookNames},
       {"timeouts", "Deadlines that passed, by kind.", counter, read<&W::timeouts>, "kind", kTimeoutNames},
       {"evictions", "Who lost its blocks because it made no progress while others waited, by what it was.", counter,
        read<&W::evictions>, "kind", kEvictionNames},

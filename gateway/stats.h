@@ -97,6 +97,7 @@ struct alignas(64) WorkerStats {
   Counter upstream_connections_failed;
   Retirements upstream_connections_retired;
   Gauge upstream_requests_active;
+  std::array<Counter, 2> upstream_looks;  // in time, in vain
   std::array<Counter, kTimeouts> timeouts;
   std::array<Counter, kEvictions> evictions;
   std::array<Counter, h2::kAbuses> abuse_kills;
@@ -108,6 +109,7 @@ struct alignas(64) WorkerStats {
   void count_response(int status) { count(responses, status); }
   void count_local_reply(int status) { count(local_replies, status); }
   void count_check(CheckResult result) { health_checks[static_cast<std::size_t>(result)].add(); }
+  void count_look(bool in_time) { upstream_looks[in_time ? 0 : 1].add(); }
   void count_timeout(Timeout timeout) { timeouts[static_cast<std::size_t>(timeout)].add(); }
   void count_eviction(Eviction kind) { evictions[static_cast<std::size_t>(kind)].add(); }
   void count_proxy_refusal(ProxyRefusal why) { proxy_refusals[static_cast<std::size_t>(why)].add(); }

@@ -129,9 +129,23 @@ void EventLoop::on_turn_end() {
   const bool again = call_turn_end();
   if (stop_.load(std::memory_order_acquire)) {
     ev_break(loop_, EVBREAK_ALL);
-  } else if (again || !fed_.empty() || turn_began_ - last_event_ < busy_poll_) {
+  } else if (again || !fed_.empty() || looks()) {
     ev_idle_start(loop_, &sleepless_);
   }
+}
+
+void EventLoop::look(const Lookout& lookout, Time until) {
+  lookout_ = &lookout;
+  look_until_ = until;
+}
+
+void EventLoop::look_no_more(const Lookout& lookout) {
+  if (lookout_ == &lookout) lookout_ = nullptr;
+}
+
+// By the turn's time, which is that of the last look.
+bool EventLoop::looks() const {
+  return turn_began_ - last_event_ < busy_poll_ || (lookout_ != nullptr && turn_began_ < look_until_);
 }
 
 void EventLoop::on_woken() {

@@ -20,6 +20,7 @@ using Duration = std::chrono::nanoseconds;
 using Time = std::chrono::steady_clock::time_point;
 
 class IoWatcher;
+class Lookout;
 
 /// One worker's loop over libev. Confined to the thread that calls run(), except for wake(), post() and
 /// stop().
@@ -55,6 +56,10 @@ class EventLoop final : public pool::Waker {
   /// first: it sleeps at once. What comes meanwhile is not kept waiting by a thread's waking, and who sends it need not wake one.
   void set_busy_poll(Duration duration) { busy_poll_ = duration; }
 
+  /// For Lookout: it looks until `until`, or until `lookout` looks no more. Of several the latest one counts.
+  void look(const Lookout& lookout, Time until);
+  void look_no_more(const Lookout& lookout);
+
   /// Read at once, so many bytes stay in the CPU's cache until they are written (a core's second level has 1 MiB or so, and
   /// holds them in several forms).
   static constexpr std::size_t kPortion = 128 * 1024;
@@ -82,6 +87,7 @@ class EventLoop final : public pool::Waker {
   void call_ready();
   void on_turn_end();
   bool call_turn_end();
+  bool looks() const;
   void on_woken();
 
   struct ev_loop* loop_;
@@ -93,6 +99,8 @@ class EventLoop final : public pool::Waker {
   Time turn_began_;
   Time last_event_;  // the turn of the last socket's event or wake()
   Duration busy_poll_{};
+  const Lookout* lookout_ = nullptr;
+  Time look_until_;  // for lookout_
   std::size_t read_ = 0;  // bytes, since the hook was called
   bool running_ = false;
   std::atomic<bool> stop_{false};

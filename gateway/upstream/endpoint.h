@@ -9,6 +9,7 @@
 #include "gateway/backend.h"
 #include "gateway/error.h"
 #include "gateway/keep_alive_limits.h"
+#include "gateway/net/lookout.h"
 #include "gateway/net/proxy_header.h"
 #include "gateway/stats.h"
 #include "gateway/upstream/dialer.h"
@@ -48,6 +49,7 @@ class Endpoint {
   std::size_t active() const { return active_; }
   EndpointHealth& health() { return health_; }
   const EndpointHealth& health() const { return health_; }
+  Promptness& promptness() { return promptness_; }
 
  protected:
   friend class Active;
@@ -76,6 +78,7 @@ class Endpoint {
  private:
   Dialer dialer_;
   EndpointHealth& health_;
+  Promptness promptness_;
   std::size_t active_ = 0;
   std::int64_t connections_ = 0;
   Deadline dial_again_;

@@ -43,7 +43,7 @@ bool H2Backend::send_on(H2Upstream& upstream) {
   stream_ = upstream.request(upstream_request(exchange_->request(), exchange_->origin()), body, &exchange_->response_body(), *this);
   if (stream_ == nullptr) return false;
   upstream_ = &upstream;
-  exchange_->sent();
+  exchange_->sent(&endpoint_.promptness());
   return true;
 }
 

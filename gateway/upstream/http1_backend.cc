@@ -35,7 +35,7 @@ void Http1Endpoint::serve(Http1Backend& backend) {
     Http1Upstream* upstream = idle_.back();
     idle_.pop_back();
     backend.upstream_ = upstream;
-    upstream->carry(*backend.exchange_, backend);
+    upstream->carry(*backend.exchange_, promptness(), backend);
     return;
   }
   waiting_.push(&backend.exchange_->turns(), backend);

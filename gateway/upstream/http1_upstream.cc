@@ -32,7 +32,7 @@ Http1Upstream::Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transpor
   deadline_.set(limits_.connect);
 }
 
-void Http1Upstream::carry(Exchange& exchange, User& user) {
+void Http1Upstream::carry(Exchange& exchange, Promptness& promptness, User& user) {
   assert(is_open_ && exchange_ == nullptr);
   deadline_.clear();
   std::string head = proxy_greeting(exchange.origin());
@@ -47,7 +47,7 @@ void Http1Upstream::carry(Exchange& exchange, User& user) {
   user_ = &user;
   lifespan_.request();
   response_done_ = keep_alive_ = false;
-  exchange.sent();
+  exchange.sent(&promptness);
   connection_.receive(&exchange.response_body());
   connection_.expect(exchange.request().get(":method"));
   connection_.send(head, message, &exchange.request_body());

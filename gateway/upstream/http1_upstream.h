@@ -8,6 +8,7 @@
 #include "gateway/http1/connection.h"
 #include "gateway/lifespan.h"
 #include "gateway/net/event_loop.h"
+#include "gateway/net/lookout.h"
 #include "gateway/upstream/endpoint.h"
 
 namespace gateway {
@@ -49,8 +50,8 @@ class Http1Upstream final : private Http1Connection::Owner {
   Http1Upstream(const WorkerParts& worker, std::unique_ptr<Transport> transport, const EndpointLimits& limits,
                 std::string_view endpoint, Owner& owner);
 
-  /// Sends the exchange's request. REQUIRES: idle, on_upstream_idle was called.
-  void carry(Exchange& exchange, User& user);
+  /// Sends the exchange's request, whose answer is looked for as `promptness` says. REQUIRES: idle, on_upstream_idle was called.
+  void carry(Exchange& exchange, Promptness& promptness, User& user);
   /// The exchange is gone: the connection ends, since what is under way on it cannot be taken back.
   void abandon();
   bool was_used() const { return was_used_; }

@@ -99,6 +99,7 @@ class ExchangeHarness final : private ExchangeClient,
   Exchange& exchange() { return *exchange_; }
   std::string_view field(std::string_view name) const { return exchange_->response().get(name); }
   int status() const { return exchange_->status(); }
+  const WorkerStats& stats() const { return stats_; }
 
   pool::BufferPool pool;
   EventLoop loop;
