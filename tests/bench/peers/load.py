@@ -8,7 +8,6 @@ import json
 import math
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from support.environment import BINARY
 
 CPU = "1"  # of the load and of the backend; the proxy has CPU 0
 OPEN_LOOP = pathlib.Path(BINARY).parent / "open_loop"
+QUIET = 0.1  # this share of the tenths of a second counts as undisturbed by the machine
 CIPHER = "TLS_AES_128_GCM_SHA256"  # the only one that is offered, so that no proxy has an easier one
 
 
@@ -41,7 +41,7 @@ class Point:
             "ok": self.ok, "failed": self.failed, "pss": self.pss, "rate": self.ok / self.seconds,
             "user": self.cpu.user * per, "system": self.cpu.system * per, "cpu": (self.cpu.user + self.cpu.system) * per,
             "p50": quantile(ordered, 0.5), "p99": quantile(ordered, 0.99),
-            "p99 of a tenth": statistics.median(self.tenths) if self.tenths else None,
+            "p99 of a quiet tenth": quantile(sorted(self.tenths), QUIET),
         }
 
 

@@ -124,6 +124,16 @@ def closed_loop(asked):
     return measure
 
 
+def one_at_a_time(asked):
+    """How long a client waits that asks for the next answer when it has one: nobody has a queue to work on, and all sleep in between."""
+    def measure(site, protocol):
+        def by_time(proxy, count):
+            row = load.counted(proxy, asked, count).row()
+            return {**row, "value": asked.clients / row["rate"] * 1e6}
+        return in_turns(site, protocol, lambda proxy: round(capacity(proxy, asked) * site.seconds), by_time)
+    return measure
+
+
 def many_connections(asked):
     """As fast as it goes, for a time after all connections stand: their handshakes would weigh as much as the requests."""
     def measure(site, protocol):
@@ -164,8 +174,8 @@ def half_load(ask, seconds):
 
 
 def latency(asked, own=False, busy=False):
-    """p99 at the gateway's half load, or at the `own`. Of a tenth of a second, the median of all: what the machine does once a second would be the p99 of
-    the whole."""
+    """p99 at the gateway's half load, or at the `own`. Of a tenth of a second in which the machine lets it run: what that takes away in the others would be the
+    p99 of the whole, whichever proxy."""
     def measure(site, protocol):
         with load.OpenLoop() as loop:
             place, ours = site.before(loop.origins), None
@@ -179,7 +189,7 @@ def latency(asked, own=False, busy=False):
                 return lambda: ask(rate, site.seconds)
             def by_p99(_, ask):
                 row = ask().row()
-                return {**row, "value": (row["p99 of a tenth"] or math.inf) / 1000}
+                return {**row, "value": (row["p99 of a quiet tenth"] or math.inf) / 1000}
             return in_turns(place, protocol, prepare, by_p99, busy=busy)
     return measure
 
@@ -247,6 +257,8 @@ SCENARIOS = [
     Scenario("post-1m", "POST 1 MiB, 10 x 2 streams", CPU, closed_loop(Load("/post", 10, 2, 80, body=1 << 20)), quick=True),
     Scenario("post-1k", "POST 1 KiB, 10 x 32 streams", CPU, closed_loop(Load("/post", 10, 32, 2000, body=1 << 10))),
     Scenario("get-1k-1000x1", "GET 1 KiB, 1000 x 1 streams", CPU, many_connections(Load("/1k", 1000, 1, 2000, 1 << 10))),
+    Scenario("alone-1", "GET 1 KiB, one at a time", "us of waiting", one_at_a_time(Load("/1k", 1, 1, 100, 1 << 10))),
+    Scenario("alone-2", "GET 1 KiB, 2 clients, one at a time each", "us of waiting", one_at_a_time(Load("/1k", 2, 1, 200, 1 << 10))),
     Scenario("handshake", "TLS handshake, full, with a GET", CPU, new_connections(False), ("h1",), quick=True),
     Scenario("handshake-resumed", "TLS handshake, resumed, with a GET", CPU, new_connections(True), ("h1",)),
     Scenario("latency-same", "p99 at half the gateway's load", "ms", latency(SMALL)),
