@@ -20,13 +20,13 @@ class Promptness {
   void judge(bool came_in_time);
 
  private:
-  std::uint32_t rest_ = 1;  // so many times are left out after a look in vain, when this was doubled
-  std::uint32_t left_ = 0;  // of them
+  std::uint32_t rest_ = 1;  // twice as many times are left out behind the next look in vain
+  std::uint32_t left_ = 0;  // still to be left out
 };
 
 /// Something is expected soon, such as the answer of a backend nearby. Until it is there, and for kLongest at most, the loop looks for
-/// events instead of sleeping: to sleep and to be woken costs a thread about as much CPU time, and what comes waits for the
-/// waking besides. Of several in one loop the latest one counts. Confined to the loop's thread.
+/// events instead of sleeping: to sleep and to be woken costs a thread nearly as much CPU time, and what comes waits for the
+/// waking besides (tests/bench/LIMITS.md). Of several in one loop the latest one counts. Confined to the loop's thread.
 class Lookout {
  public:
   static constexpr Duration kLongest = std::chrono::microseconds(100);
