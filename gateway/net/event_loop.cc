@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "gateway/net/lookout.h"
+
 namespace gateway {
 
 namespace {
@@ -134,9 +136,8 @@ void EventLoop::on_turn_end() {
   }
 }
 
-void EventLoop::look(const Lookout& lookout, Time until) {
+void EventLoop::look(const Lookout& lookout) {
   lookout_ = &lookout;
-  look_until_ = until;
 }
 
 void EventLoop::look_no_more(const Lookout& lookout) {
@@ -145,7 +146,7 @@ void EventLoop::look_no_more(const Lookout& lookout) {
 
 // By the turn's time, which is that of the last look.
 bool EventLoop::looks() const {
-  return turn_began_ - last_event_ < busy_poll_ || (lookout_ != nullptr && turn_began_ < look_until_);
+  return turn_began_ - last_event_ < busy_poll_ || (lookout_ != nullptr && turn_began_ < lookout_->until());
 }
 
 void EventLoop::on_woken() {

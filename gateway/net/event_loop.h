@@ -56,8 +56,8 @@ class EventLoop final : public pool::Waker {
   /// first: it sleeps at once. What comes meanwhile is not kept waiting by a thread's waking, and who sends it need not wake one.
   void set_busy_poll(Duration duration) { busy_poll_ = duration; }
 
-  /// For Lookout: it looks until `until`, or until `lookout` looks no more. Of several the latest one counts.
-  void look(const Lookout& lookout, Time until);
+  /// For Lookout: it looks until that is over, or looks no more. Of several the latest one counts.
+  void look(const Lookout& lookout);
   void look_no_more(const Lookout& lookout);
 
   /// Read at once, so many bytes stay in the CPU's cache until they are written (a core's second level has 1 MiB or so, and
@@ -100,7 +100,6 @@ class EventLoop final : public pool::Waker {
   Time last_event_;  // the turn of the last socket's event or wake()
   Duration busy_poll_{};
   const Lookout* lookout_ = nullptr;
-  Time look_until_;  // for lookout_
   std::size_t read_ = 0;  // bytes, since the hook was called
   bool running_ = false;
   std::atomic<bool> stop_{false};

@@ -26,7 +26,7 @@ void Lookout::begin(Promptness& source) {
   if (!source.worth_a_look()) return;
   source_ = &source;
   until_ = loop_.now() + kLongest;
-  loop_.look(*this, until_);
+  loop_.look(*this);
 }
 
 std::optional<bool> Lookout::end() {

@@ -39,6 +39,8 @@ class Lookout {
   void begin(Promptness& source);
   /// What was expected is there, or nobody expects it any more. Whether that was in time; nothing where it did not look.
   std::optional<bool> end();
+  /// When it is over, if it has begun.
+  Time until() const { return until_; }
 
  private:
   EventLoop& loop_;

@@ -66,6 +66,14 @@ def by_cpu(point):
     return {**row, "value": row["cpu"]}
 
 
+def by_time(clients):
+    """How long each of `clients` waits that ask for the next answer when they have one."""
+    def valued(point):
+        row = point.row()
+        return {**row, "value": clients / row["rate"] * 1e6 if row["rate"] else math.inf}
+    return valued
+
+
 def compared(before, after):
     """The second row, with its CPU time in multiples of the first's."""
     return {**after, "failed": before["failed"] + after["failed"], "value": after["cpu"] / before["cpu"] if before["cpu"] else math.inf}
@@ -114,23 +122,13 @@ def capacity(proxy, asked):
     return point.ok / point.seconds
 
 
-def closed_loop(asked):
+def closed_loop(asked, valued=by_cpu):
     """As fast as it goes, a count of requests that takes about the time of a point."""
     def measure(site, protocol):
         ready = asked.prepared(site)
         def count(proxy):
             return max(asked.clients * asked.streams, round(capacity(proxy, ready) * site.seconds))
-        return in_turns(site, protocol, count, lambda proxy, n: by_cpu(load.counted(proxy, ready, n)))
-    return measure
-
-
-def one_at_a_time(asked):
-    """How long a client waits that asks for the next answer when it has one: nobody has a queue to work on, and all sleep in between."""
-    def measure(site, protocol):
-        def by_time(proxy, count):
-            row = load.counted(proxy, asked, count).row()
-            return {**row, "value": asked.clients / row["rate"] * 1e6}
-        return in_turns(site, protocol, lambda proxy: round(capacity(proxy, asked) * site.seconds), by_time)
+        return in_turns(site, protocol, count, lambda proxy, n: valued(load.counted(proxy, ready, n)))
     return measure
 
 
@@ -257,8 +255,8 @@ SCENARIOS = [
     Scenario("post-1m", "POST 1 MiB, 10 x 2 streams", CPU, closed_loop(Load("/post", 10, 2, 80, body=1 << 20)), quick=True),
     Scenario("post-1k", "POST 1 KiB, 10 x 32 streams", CPU, closed_loop(Load("/post", 10, 32, 2000, body=1 << 10))),
     Scenario("get-1k-1000x1", "GET 1 KiB, 1000 x 1 streams", CPU, many_connections(Load("/1k", 1000, 1, 2000, 1 << 10))),
-    Scenario("alone-1", "GET 1 KiB, one at a time", "us of waiting", one_at_a_time(Load("/1k", 1, 1, 100, 1 << 10))),
-    Scenario("alone-2", "GET 1 KiB, 2 clients, one at a time each", "us of waiting", one_at_a_time(Load("/1k", 2, 1, 200, 1 << 10))),
+    Scenario("alone-1", "GET 1 KiB, one at a time", "us of waiting", closed_loop(Load("/1k", 1, 1, 100, 1 << 10), by_time(1))),
+    Scenario("alone-2", "GET 1 KiB, 2 clients, one at a time each", "us of waiting", closed_loop(Load("/1k", 2, 1, 200, 1 << 10), by_time(2))),
     Scenario("handshake", "TLS handshake, full, with a GET", CPU, new_connections(False), ("h1",), quick=True),
     Scenario("handshake-resumed", "TLS handshake, resumed, with a GET", CPU, new_connections(True), ("h1",)),
     Scenario("latency-same", "p99 at half the gateway's load", "ms", latency(SMALL)),

@@ -72,15 +72,8 @@ TEST(EventLoopTest, WakeEndsTheSleep) {
 
 /// How many turns a loop makes before 100 ms have passed since what `begin` makes happen, and how many from then to 300 ms.
 std::pair<int, int> turns_after(EventLoop& loop, const std::function<void()>& begin) {
-  std::vector<Time> turns;
-  loop.set_turn_end([&] {
-    turns.push_back(loop.now());
-    return false;
-  });
   const Time began = real_now();
-  begin();
-  run_for(loop, 300ms);
-  loop.set_turn_end(nullptr);
+  const std::vector<Time> turns = turns_from(loop, begin);
   const auto late = std::ranges::partition_point(turns, [&](Time turn) { return turn < began + 100ms; });
   return {static_cast<int>(late - turns.begin()), static_cast<int>(turns.end() - late)};
 }

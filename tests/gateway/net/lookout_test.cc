@@ -44,33 +44,19 @@ TEST(PromptnessTest, WhoHasBecomePromptIsTrustedBitByBit) {
   EXPECT_EQ(looks(promptness, 3, true), 1);
 }
 
-/// When a loop turned in 300 ms, in whose first turn `begin` is called. Nothing wakes it but the end of that time.
-struct Turns {
-  Turns(EventLoop& loop, const std::function<void()>& begin) {
-    loop.set_turn_end([&] {
-      if (all.empty()) begin();
-      all.push_back(loop.now());
-      return false;
-    });
-    run_for(loop, 300ms);
-    loop.set_turn_end(nullptr);
-  }
-  /// It turned on by itself until its first turn was so long ago, for it did not sleep.
-  bool looked_for(Duration time) const {
-    return std::ranges::any_of(all, [&](Time turn) { return turn - all[0] >= time && turn - all[0] < 200ms; });
-  }
-
-  std::vector<Time> all;
-};
+/// The loop turned on by itself for so long after its first turn, for it did not sleep. Nothing woke it but the end of its 300 ms.
+bool looked_for(Duration time, const std::vector<Time>& turns) {
+  return std::ranges::any_of(turns, [&](Time turn) { return turn - turns[0] >= time && turn - turns[0] < 200ms; });
+}
 
 TEST(LookoutTest, TheLoopLooksForSoLongThenSleeps) {
   EventLoop loop;
-  EXPECT_FALSE(Turns(loop, [] {}).looked_for(Lookout::kLongest));
+  EXPECT_FALSE(looked_for(Lookout::kLongest, turns_from(loop, [] {})));
   Promptness source;
   Lookout lookout(loop);
-  const Turns turns(loop, [&] { lookout.begin(source); });
-  EXPECT_TRUE(turns.looked_for(Lookout::kLongest));
-  const auto over = std::ranges::count_if(turns.all, [&](Time turn) { return turn - turns.all[0] >= Lookout::kLongest; });
+  const std::vector<Time> turns = turns_from(loop, [&] { lookout.begin(source); });
+  EXPECT_TRUE(looked_for(Lookout::kLongest, turns));
+  const auto over = std::ranges::count_if(turns, [&](Time turn) { return turn - turns[0] >= Lookout::kLongest; });
   EXPECT_LE(over, 4) << "it has seen that the time is over, and turns for the timer";
 }
 
@@ -78,12 +64,12 @@ TEST(LookoutTest, TheLoopSleepsOnceItIsThere) {
   EventLoop loop;
   Promptness source;
   Lookout lookout(loop);
-  const Turns turns(loop, [&] {
+  const std::vector<Time> turns = turns_from(loop, [&] {
     lookout.begin(source);
     EXPECT_EQ(lookout.end(), true);
     EXPECT_EQ(lookout.end(), std::nullopt) << "it has ended";
   });
-  EXPECT_FALSE(turns.looked_for(Lookout::kLongest));
+  EXPECT_FALSE(looked_for(Lookout::kLongest, turns));
   EXPECT_TRUE(source.worth_a_look());
 }
 
@@ -91,11 +77,11 @@ TEST(LookoutTest, WhatComesLateWasLookedForInVain) {
   EventLoop loop;
   Promptness source;
   Lookout lookout(loop);
-  const Turns turns(loop, [&] { lookout.begin(source); });
+  const std::vector<Time> turns = turns_from(loop, [&] { lookout.begin(source); });
   EXPECT_EQ(lookout.end(), false);
   EXPECT_FALSE(source.worth_a_look());
-  const Turns more(loop, [&] { lookout.begin(source); });
-  EXPECT_FALSE(more.looked_for(Lookout::kLongest)) << "it is not looked for again so soon";
+  const std::vector<Time> more = turns_from(loop, [&] { lookout.begin(source); });
+  EXPECT_FALSE(looked_for(Lookout::kLongest, more)) << "it is not looked for again so soon";
   EXPECT_EQ(lookout.end(), std::nullopt);
 }
 
@@ -104,21 +90,20 @@ TEST(LookoutTest, OfSeveralTheLatestCounts) {
   Promptness source;
   Lookout first(loop);
   auto second = std::make_unique<Lookout>(loop);
-  const auto begin_both = [&] {
+  const auto without_first = turns_from(loop, [&] {
     first.begin(source);
     second->begin(source);
-  };
-  EXPECT_TRUE(Turns(loop, [&] {
-                begin_both();
-                EXPECT_EQ(first.end(), true);
-              }).looked_for(Lookout::kLongest));
+    EXPECT_EQ(first.end(), true);
+  });
+  EXPECT_TRUE(looked_for(Lookout::kLongest, without_first));
   Promptness other;
-  EXPECT_FALSE(Turns(loop, [&] {
-                 first.begin(other);
-                 second = std::make_unique<Lookout>(loop);
-                 second->begin(other);
-                 second = nullptr;
-               }).looked_for(Lookout::kLongest));
+  const auto without_latest = turns_from(loop, [&] {
+    first.begin(other);
+    second = std::make_unique<Lookout>(loop);
+    second->begin(other);
+    second = nullptr;
+  });
+  EXPECT_FALSE(looked_for(Lookout::kLongest, without_latest));
 }
 
 }  // namespace

@@ -59,6 +59,19 @@ inline void run_for(EventLoop& loop, Duration time) {
   loop.run();
 }
 
+/// When the loop turned in 300 ms, in whose first turn `begin` is called.
+inline std::vector<Time> turns_from(EventLoop& loop, const std::function<void()>& begin) {
+  std::vector<Time> turns;
+  loop.set_turn_end([&] {
+    if (turns.empty()) begin();
+    turns.push_back(loop.now());
+    return false;
+  });
+  run_for(loop, 300ms);
+  loop.set_turn_end(nullptr);
+  return turns;
+}
+
 inline Address address(std::string_view text) {
   std::string why;
   const auto parsed = parse_host_port(text, why);
