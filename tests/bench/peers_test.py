@@ -1,5 +1,6 @@
 """What the measurements are read from and compared by: lines of /proc, h2load's log, frames of a response, tables of results."""
 
+import contextlib
 import struct
 import subprocess
 import types
@@ -131,6 +132,20 @@ def test_a_later_run_replaces_all_that_was_compared_in_one(alone, left):
     report.merge(kept, scenario, "h1", results(gateway=[3])["rows"])
     assert set(kept["t/h1"]["rows"]) == left
     assert report.median(kept["t/h1"]["rows"]["gateway"]) == 3
+
+
+class Started(scenarios.Site):
+    """Starts nothing, and counts what it was to start."""
+
+    @contextlib.contextmanager
+    def running(self, name, protocol, **_):
+        yield types.SimpleNamespace(name=name, start=next(self.starts))
+
+
+def test_a_round_that_starts_all_anew_begins_with_another_one():
+    site = Started(None, None, {}, ["gateway", "nginx"], rounds=3, seconds=1, idle=0)
+    rows = scenarios.started_anew(site, "h1", lambda proxy: proxy.start, lambda _, start: {"value": start})
+    assert {name: [row["value"] for row in many] for name, many in rows.items()} == {"gateway": [0, 3, 4], "nginx": [1, 2, 5]}
 
 
 def test_half_load_is_where_the_cpu_is_half_busy_though_many_cost_less_each():

@@ -107,6 +107,18 @@ def in_turns(site, protocol, prepare, measure, many=False, busy=False):
         return rows
 
 
+def started_anew(site, protocol, prepare, measure, busy=False):
+    """The same, but each round starts all of them, another one first: where two starts of one program differ by as much as two programs."""
+    names = site.contestants(protocol)
+    rows = {name: [] for name in names}
+    for turn in range(site.rounds):
+        first = turn % len(names)
+        once = dataclasses.replace(site, rounds=1, names=names[first:] + names[:first])
+        for name, more in in_turns(once, protocol, prepare, measure, busy=busy).items():
+            rows[name] += more
+    return rows
+
+
 def one_by_one(site, protocol, measure, many=False):
     """{name: rows} of `measure(proxy)` for proxies that are started afresh and alone."""
     rows = {}
@@ -176,19 +188,21 @@ def latency(asked, own=False, busy=False):
     p99 of the whole, whichever proxy."""
     def measure(site, protocol):
         with load.OpenLoop() as loop:
-            place, ours = site.before(loop.origins), None
-            if not own:
-                with place.running(proxies.OURS, protocol) as gateway:
-                    ours = half_load(loop.connect(gateway, asked), site.seconds)
+            place = site.before(loop.origins)
+            names = place.contestants(protocol)
+            rates = {}
+            for name in names if own else [proxies.OURS]:
+                with place.running(name, protocol) as proxy:
+                    rates[name] = half_load(loop.connect(proxy, asked), site.seconds)
             def prepare(proxy):
                 ask = loop.connect(proxy, asked)
-                rate = ours or half_load(ask, site.seconds)
+                rate = rates[proxy.name if own else proxies.OURS]
                 ask(rate, site.seconds)  # warms
-                return lambda: ask(rate, site.seconds)
+                return lambda: ask(rate, 3 * site.seconds)
             def by_p99(_, ask):
                 row = ask().row()
                 return {**row, "value": (row["p99 of a quiet tenth"] or math.inf) / 1000}
-            return in_turns(place, protocol, prepare, by_p99, busy=busy)
+            return started_anew(place, protocol, prepare, by_p99, busy=busy)
     return measure
 
 
