@@ -43,11 +43,16 @@ def family(pid):
     while pids:
         one = pids.pop()
         found.append(one)
-        for task in pathlib.Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                pids += map(int, task.read_text().split())
-            except OSError:
-                continue
+        pids += children(one)
+    return found
+
+
+def children(pid):
+    found = []
+    with contextlib.suppress(OSError):  # it has ended
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):  # this thread has
+                found += map(int, pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
 
 
