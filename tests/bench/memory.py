@@ -15,6 +15,7 @@ import tempfile
 import time
 
 from bench.peers import proxies
+from bench.peers.machine import family
 from support.certificates import make_certificates
 from support.curl import Curl
 from support.environment import PATIENCE, wait_until
@@ -29,14 +30,6 @@ BUDGET = 64 * MIB  # B2
 BAD_CONNECTIONS, STREAMS = 100, 100  # all of the proxies let a client open so many streams
 SECONDS_OF_ATTACK = 20
 TIMEOUT = 10  # seconds, of one request of a good client
-
-
-def family(pid):
-    """The process and its descendants."""
-    children = []
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        children += (task / "children").read_text().split()
-    return [pid] + [p for child in children for p in family(int(child))]
 
 
 def resident(pid, peak=False):

@@ -48,6 +48,7 @@ def family(pid):
 
 
 def children(pid):
+    """Those that its threads started."""
     found = []
     with contextlib.suppress(OSError):  # it has ended
         for task in os.listdir(f"/proc/{pid}/task"):

@@ -196,7 +196,7 @@ def latency(asked, own=False, busy=False):
                     rates[name] = half_load(loop.connect(proxy, asked), site.seconds)
             def prepare(proxy):
                 ask = loop.connect(proxy, asked)
-                rate = rates[proxy.name if own else proxies.OURS]
+                rate = rates.get(proxy.name, rates[proxies.OURS])
                 ask(rate, site.seconds)  # warms
                 return lambda: ask(rate, 3 * site.seconds)
             def by_p99(_, ask):
