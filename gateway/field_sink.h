@@ -12,7 +12,7 @@ namespace gateway {
 class FieldSink {
  public:
   virtual void add(const h2::HeaderField& field) = 0;
-  /// A field whose value is `parts`, one after the other.
+  /// A field whose value is `parts`, one after the other. REQUIRES: `name` is a token, one that we know.
   virtual void add_joined(std::string_view name, std::initializer_list<std::string_view> parts) = 0;
 
  protected:

@@ -19,9 +19,9 @@ using h2::HeaderList;
 class Nominated {
  public:
   explicit Nominated(const HeaderList& fields) {
-    for (const HeaderField field : fields) {
-      if (field.name == "connection" && !is_option(field.value)) lists_.push_back(field.value);
-    }
+    fields.visit("connection", [this](std::string_view list) {
+      if (!is_option(list)) lists_.push_back(list);
+    });
   }
   bool has(std::string_view name) const {
     if (lists_.empty() || name.starts_with(':')) return false;

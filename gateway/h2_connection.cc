@@ -69,14 +69,21 @@ void H2Connection::start(std::string_view answer) {
 void H2Connection::receive(std::span<const std::byte> bytes) {
   if (bytes.empty() || ended_) return;
   feed(bytes);
-  owner_.on_connection_fed();
-  write_soon();
+  after_fed();
 }
 
 void H2Connection::feed(std::span<const std::byte> bytes) {
   if (bytes.empty()) return;
   keep_alive_.heard();
   if (!session_.feed(bytes, parts_.loop.now())) ending_ = true;
+}
+
+// What the session has to write it says itself. Most of what is read is a request that goes on to a backend.
+void H2Connection::after_fed() {
+  owner_.on_connection_fed();
+  if (ended_) return;
+  keep_alive_.watch();
+  if (owes_acknowledgement_ || ending_ || session_.done()) write_soon();
 }
 
 void H2Connection::on_open_failed(std::string_view reason) { end(reason); }
@@ -95,8 +102,7 @@ void H2Connection::on_readable() {
   }
   if (ended_) return;
   owes_acknowledgement_ = session_.role() == h2::Role::client && session_.open_streams() > 0;
-  owner_.on_connection_fed();
-  write_soon();
+  after_fed();
 }
 
 // A socket that is closed with unread bytes in it is reset, and the peer may lose what was sent last: the end of an answer, the

@@ -86,6 +86,7 @@ class H2Connection final : private TransportEvents, private TurnEndTask, private
   void on_peer_gone() override;
   bool write_some();
   void feed(std::span<const std::byte> bytes);
+  void after_fed();
   void discard();
   void linger();
   void end(std::string_view reason);

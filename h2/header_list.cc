@@ -73,13 +73,9 @@ std::size_t HeaderList::remove(std::string_view name) {
 }
 
 std::optional<std::string_view> HeaderList::find(std::string_view name) const {
-  // Asked for many names of each list: a look at the sizes is enough for most fields.
   for (const char *at = buffer_.get(), *end = at + used_; at != end;) {
     const Record record = Record::at(at);
-    if (record.name == name.size() && !record.removed &&
-        std::memcmp(at + sizeof(Record), name.data(), name.size()) == 0) {
-      return record.field(at).value;
-    }
+    if (is_named(record, at, name)) return record.field(at).value;
     at += record.whole();
   }
   return std::nullopt;
@@ -87,7 +83,7 @@ std::optional<std::string_view> HeaderList::find(std::string_view name) const {
 
 std::size_t HeaderList::count(std::string_view name) const {
   std::size_t n = 0;
-  for (const HeaderField field : *this) n += field.name == name ? 1 : 0;
+  visit(name, [&n](std::string_view) { ++n; });
   return n;
 }
 

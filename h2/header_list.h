@@ -22,7 +22,26 @@ struct HeaderField {
 /// since lists come and go with each request: field after field, each with its sizes in front. Views into it
 /// are valid until the next add(), set() or clear(), or the end of the list; a list that was moved keeps them.
 class HeaderList {
-  struct Record;
+  // What stands in front of a field's text, at any alignment.
+  struct Record {
+    std::uint32_t name;
+    std::uint32_t value;
+    bool sensitive;
+    bool removed;
+
+    static Record at(const char* place) {
+      Record record;
+      std::memcpy(&record, place, sizeof record);
+      return record;
+    }
+    void store(char* place) const { std::memcpy(place, this, sizeof *this); }
+    std::size_t text() const { return std::size_t{name} + value; }
+    std::size_t whole() const { return sizeof(Record) + text(); }
+    HeaderField field(const char* place) const {
+      const char* const text = place + sizeof(Record);
+      return {{text, name}, {text + name, value}, sensitive};
+    }
+  };
 
  public:
   /// Bytes that each field counts for beyond its text (RFC 9113 §6.5.2).
@@ -59,6 +78,9 @@ class HeaderList {
   /// The first field of that name, or "".
   std::string_view get(std::string_view name) const { return find(name).value_or(std::string_view()); }
   std::size_t count(std::string_view name) const;
+  /// Calls `visit` with the value of each field of that name.
+  template <typename Visit>
+  void visit(std::string_view name, Visit visit) const;
 
   /// Text plus kFieldOverhead a field, of the fields that are there.
   std::size_t bytes() const { return bytes_; }
@@ -77,48 +99,42 @@ class HeaderList {
     using reference = HeaderField;
 
     Iterator() = default;
-    inline HeaderField operator*() const;
-    inline Iterator& operator++();
+    HeaderField operator*() const { return record_.field(at_); }
+    Iterator& operator++() {
+      at_ += record_.whole();
+      skip_removed();
+      return *this;
+    }
     Iterator operator++(int) {
       const Iterator before = *this;
       ++*this;
       return before;
     }
-    bool operator==(const Iterator&) const = default;
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
 
    private:
     friend class HeaderList;
-    inline Iterator(const char* at, const char* end);
-    inline void skip_removed();
+    Iterator(const char* at, const char* end) : at_(at), end_(end) { skip_removed(); }
+    void skip_removed() {
+      for (; at_ != end_; at_ += record_.whole()) {
+        record_ = Record::at(at_);
+        if (!record_.removed) return;
+      }
+    }
 
     const char* at_ = nullptr;
     const char* end_ = nullptr;
+    Record record_{};  // of the field that it is at
   };
-  inline Iterator begin() const;
-  inline Iterator end() const;
+  Iterator begin() const { return {buffer_.get(), buffer_.get() + used_}; }
+  Iterator end() const { return {buffer_.get() + used_, buffer_.get() + used_}; }
 
  private:
-  // What stands in front of a field's text, at any alignment.
-  struct Record {
-    std::uint32_t name;
-    std::uint32_t value;
-    bool sensitive;
-    bool removed;
-
-    static Record at(const char* place) {
-      Record record;
-      std::memcpy(&record, place, sizeof record);
-      return record;
-    }
-    void store(char* place) const { std::memcpy(place, this, sizeof *this); }
-    std::size_t text() const { return std::size_t{name} + value; }
-    std::size_t whole() const { return sizeof(Record) + text(); }
-    HeaderField field(const char* place) const {
-      const char* const text = place + sizeof(Record);
-      return {{text, name}, {text + name, value}, sensitive};
-    }
-  };
-
+  // A look at the sizes is enough for most fields.
+  static bool is_named(const Record& record, const char* place, std::string_view name) {
+    return record.name == name.size() && !record.removed &&
+           std::memcmp(place + sizeof(Record), name.data(), name.size()) == 0;
+  }
   void swap(HeaderList& other) noexcept {
     std::swap(buffer_, other.buffer_);
     std::swap(capacity_, other.capacity_);
@@ -144,34 +160,13 @@ class HeaderList {
   std::size_t bytes_ = 0;
 };
 
-inline HeaderList::Iterator::Iterator(const char* at, const char* end) : at_(at), end_(end) {
-  skip_removed();
-}
-
-inline void HeaderList::Iterator::skip_removed() {
-  while (at_ != end_) {
-    const Record record = Record::at(at_);
-    if (!record.removed) return;
-    at_ += record.whole();
+template <typename Visit>
+void HeaderList::visit(std::string_view name, Visit visit) const {
+  for (const char *at = buffer_.get(), *end = at + used_; at != end;) {
+    const Record record = Record::at(at);
+    if (is_named(record, at, name)) visit(record.field(at).value);
+    at += record.whole();
   }
-}
-
-inline HeaderField HeaderList::Iterator::operator*() const {
-  return Record::at(at_).field(at_);
-}
-
-inline HeaderList::Iterator& HeaderList::Iterator::operator++() {
-  at_ += Record::at(at_).whole();
-  skip_removed();
-  return *this;
-}
-
-inline HeaderList::Iterator HeaderList::begin() const {
-  return {buffer_.get(), buffer_.get() + used_};
-}
-
-inline HeaderList::Iterator HeaderList::end() const {
-  return {buffer_.get() + used_, buffer_.get() + used_};
 }
 
 template <typename Predicate>

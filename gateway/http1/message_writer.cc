@@ -158,7 +158,7 @@ void RequestHeadWriter::add_joined(std::string_view name, std::initializer_list<
   out_.append(name).append(": ");
   const std::size_t value = out_.size();
   for (const std::string_view part : parts) out_.append(part);
-  if (!may_stand(name, std::string_view(out_).substr(value))) fields_.error = kBadField;
+  if (!is_field_value(std::string_view(out_).substr(value))) fields_.error = kBadField;
   out_.append("\r\n");
 }
 

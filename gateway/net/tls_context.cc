@@ -159,7 +159,9 @@ bool set_tls_allocator(TlsReallocate* reallocate) {
   return CRYPTO_set_mem_functions(
              [](std::size_t size, const char*, int) { return tls_reallocate(nullptr, size); },
              [](void* memory, std::size_t size, const char*, int) { return tls_reallocate(memory, size); },
-             [](void* memory, const char*, int) { tls_reallocate(memory, 0); }) == 1;
+             [](void* memory, const char*, int) {
+               if (memory != nullptr) tls_reallocate(memory, 0);
+             }) == 1;
 }
 
 void SslCtxDeleter::operator()(ssl_ctx_st* context) const {

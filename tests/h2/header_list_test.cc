@@ -50,6 +50,30 @@ TEST(HeaderList, RemovesAllOfAName) {
   EXPECT_EQ(at(list, 0).name, "b");
 }
 
+TEST(HeaderList, VisitsWhatIsThereOfAName) {
+  HeaderList list;
+  list.add("via", "gone");
+  list.add("via", "a");
+  list.add("Via", "another name");
+  list.add("vie", "as long");
+  list.add("via", "");
+  list.remove_if([](const HeaderField& field) { return field.value == "gone"; });
+  std::string seen;
+  list.visit("via", [&seen](std::string_view value) { seen.append("<").append(value).append(">"); });
+  EXPECT_EQ(seen, "<a><>");
+}
+
+TEST(HeaderList, IteratesFromAndToRemovedFields) {
+  HeaderList list;
+  for (const char* name : {"x", "a", "x", "x", "b", "x"}) list.add(name, "value");
+  list.remove("x");
+  std::string names;
+  for (const HeaderField field : list) names += field.name;
+  EXPECT_EQ(names, "ab");
+  list.remove_if([](const HeaderField&) { return true; });
+  EXPECT_TRUE(list.begin() == list.end());
+}
+
 TEST(HeaderList, SetReplaces) {
   HeaderList list;
   list.add("via", "one");
