@@ -34,8 +34,8 @@ class ExchangeClient {
 
 /// What the client's side knows of a request besides its fields.
 struct RequestOrigin {
-  std::string peer;         // the client's address, without port; "unix" for a unix socket
-  std::string local;        // the listener's address
+  std::string_view peer;    // the client's address, without port; "unix" for a unix socket. Its connection's
+  std::string_view local;   // the listener's address; the listener's
   bool secure = false;      // TLS in front
   std::int32_t stream_id = 0;     // of HTTP/2; the requests of an HTTP/1.1 connection are counted from 1
   std::string_view protocol = "2";  // as Via has it; a constant

@@ -155,7 +155,7 @@ void add_gathered(const Gathered& gathered, const RequestOrigin& origin, std::st
   to.add_joined("via", {origin.protocol, " gateway"});
   const std::string_view proto = origin.secure ? "https" : "http";
   const std::string_view before = gathered.forwarded_for.value();
-  const std::string_view peer = origin.peer == "unix" ? "" : std::string_view(origin.peer);
+  const std::string_view peer = origin.peer == "unix" ? "" : origin.peer;
   if (!before.empty() || !peer.empty()) {
     to.add_joined("x-forwarded-for", {before, before.empty() || peer.empty() ? "" : ", ", peer});
   }

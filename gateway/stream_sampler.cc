@@ -81,7 +81,7 @@ StreamInfo describe(const Found& found, std::size_t worker, Time now) {
   const Exchange& exchange = *found.exchange;
   const ClientConnection& connection = *found.client->connection();
   return {.connection = fmt::format("{}-{}", worker, found.client->number()),
-          .client = exchange.origin().peer,
+          .client = std::string(exchange.origin().peer),
           .stream = exchange.origin().stream_id,
           .cluster = std::string(exchange.cluster()),
           .endpoint = std::string(exchange.endpoint()),

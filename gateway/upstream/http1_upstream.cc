@@ -72,7 +72,7 @@ std::string Http1Upstream::proxy_greeting(const RequestOrigin& origin) const {
   if (limits_.proxy_protocol == ProxyVersion::none) return "";
   std::string why;
   const auto local = parse_host_port(origin.local, why);
-  return proxy_header(limits_.proxy_protocol, numeric_address(HostPort{.host = origin.peer, .port = origin.peer_port}),
+  return proxy_header(limits_.proxy_protocol, numeric_address(HostPort{.host = std::string(origin.peer), .port = origin.peer_port}),
                       local ? numeric_address(*local) : std::nullopt);
 }
 
