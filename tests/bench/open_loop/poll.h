@@ -51,12 +51,13 @@ class Poll {
   Poll& operator=(const Poll&) = delete;
   ~Poll() { close(epoll_); }
 
-  /// Serves what is ready; only if `sleep` it waits until something is.
-  void turn(bool sleep) {
+  /// Serves what is ready; only if `sleep` it waits until something is. False if nothing was.
+  bool turn(bool sleep) {
     std::array<epoll_event, 256> events;
     const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), sleep ? -1 : 0);
     for (int i = 0; i < count; ++i)
       static_cast<Watched*>(events[static_cast<std::size_t>(i)].data.ptr)->serve();
+    return count > 0;
   }
 
  private:
