@@ -109,7 +109,7 @@ void Http1Codec::begin(std::string_view method) {
 
 void Http1Codec::begin_head() {
   parser_->reset();
-  lines_.restart();
+  lines_.begin_head();
   section_.clear();
   name_.clear();
   value_.clear();
@@ -158,7 +158,7 @@ bool Http1Codec::after_step(bool surplus) {
   // An empty line before a request is of no meaning, as some clients send one behind a body (RFC 9112 §2.2).
   if (requests() && phase_ == Phase::head && lines_.ended() && lines_.first_line() == 0 && !skipped_line_) {
     skipped_line_ = true;
-    lines_.restart();
+    lines_.begin_head();
     return true;
   }
   // Where a section ends is found twice; who finds it elsewhere has read another message.
@@ -172,7 +172,7 @@ bool Http1Codec::after_step(bool surplus) {
     complete(surplus);
   } else if (last_chunk_ && phase_ == Phase::body) {
     llhttp_resume(&parser_->state);
-    lines_.restart();
+    lines_.begin_trailers();
     extra_bytes_ = ask_at_ = 0;
     phase_ = Phase::trailers;
   }
@@ -265,9 +265,9 @@ bool Http1Codec::field_fits() {
 }
 
 bool Http1Codec::add_field() {
-  const std::string_view value = trim(value_.view());
+  const std::string_view value = trim(value_.view());  // lines_ has seen that it is a value
   if (!field_fits()) return false;
-  if (name_.empty() || !is_field_value(value)) return fail_malformed("bad byte in a field");
+  if (name_.empty()) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {
     if (section_.empty()) add_status();
     head_.framing.note(name_, value);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <span>
 
 namespace gateway {
@@ -38,7 +37,6 @@ class ByteSet {
 constexpr ByteSet kAlphanumeric = ByteSet().with_range('0', '9').with_range('a', 'z').with_range('A', 'Z');
 constexpr ByteSet kToken = ByteSet(kAlphanumeric).with("!#$%&'*+-.^_`|~");
 constexpr ByteSet kLowerToken = ByteSet(kToken).without("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-constexpr ByteSet kValue = ByteSet().with("\t").with_range(0x20, 0xff).without("\x7f");
 constexpr ByteSet kPath = ByteSet().with_range(0x21, 0xff).without("\x7f#");
 constexpr ByteSet kAuthority = ByteSet(kAlphanumeric).with("-._~!$&'()*+,;=:[]%");
 
@@ -104,17 +102,6 @@ constexpr std::string_view kForbiddenTrailers[] = {
 };
 static_assert(std::ranges::is_sorted(kForbiddenTrailers));
 
-/// Whether none of eight bytes is below 0x20 or is DEL; values are long, and most are just that.
-bool all_printable(const char* at) {
-  constexpr std::uint64_t kEach = 0x0101010101010101;
-  constexpr std::uint64_t kHigh = kEach * 0x80;
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, at, sizeof bytes);
-  const std::uint64_t deletes = bytes ^ (kEach * 0x7f);
-  const std::uint64_t low = (bytes - kEach * 0x20) & ~bytes;
-  return ((low | ((deletes - kEach) & ~deletes)) & kHigh) == 0;
-}
-
 std::string_view without_default_port(std::string_view authority, std::string_view scheme) {
   const std::string_view port = scheme == "https" ? ":443" : ":80";
   if (authority.ends_with(port)) authority.remove_suffix(port.size());
@@ -133,9 +120,7 @@ bool is_lower_token(std::string_view text) {
 }
 
 bool is_field_value(std::string_view text) {
-  while (text.size() >= sizeof(std::uint64_t) && all_printable(text.data()))
-    text.remove_prefix(sizeof(std::uint64_t));
-  return kValue.has_all(text);
+  return field_value_bytes(text) == text.size();
 }
 
 bool is_path(std::string_view text) {

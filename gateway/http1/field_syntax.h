@@ -1,6 +1,9 @@
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +22,8 @@ bool is_token(std::string_view text);
 bool is_lower_token(std::string_view text);
 /// No control character but HTAB (RFC 9110 §5.5). Bytes from 0x80 on are let through, as every proxy does.
 bool is_field_value(std::string_view text);
+/// How many bytes, from the first on, may stand in one.
+std::size_t field_value_bytes(std::string_view text);
 /// The :path of a request: "/…" without control characters, space, DEL or a fragment; or "*" (RFC 9110 §7.1).
 bool is_path(std::string_view text);
 /// host [":" port] without user information (RFC 9113 §8.3.1); not empty.
@@ -47,5 +52,36 @@ bool is_connection_specific(std::string_view name);
 /// A field that may not stand in trailers: framing, routing, authentication, request modifiers, response
 /// controls, content format (RFC 9110 §6.5.1). `name` is in lower case.
 bool is_forbidden_in_trailers(std::string_view name);
+
+// ---- Inline, as each line of a head asks for it.
+
+/// Of eight bytes those below 0x20 and DEL, as bits 0x80 of theirs.
+inline std::uint64_t control_bytes(const char* at) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  // Without their high bits none carries into the next. One more, and DEL is 0, what is good from 0x21 on.
+  const std::uint64_t next = ((bytes & kEach * 0x7f) + kEach) & kEach * 0x7f;
+  const std::uint64_t good = (next + kEach * (0x80 - 0x21)) | bytes;
+  return ~good & kEach * 0x80;
+}
+
+inline std::size_t field_value_bytes(std::string_view text) {
+  constexpr bool kLowFirst = std::endian::native == std::endian::little;
+  const auto may_stand = [](char c) { return static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t'; };
+  std::string_view rest = text;
+  while (rest.size() >= sizeof(std::uint64_t)) {  // most bytes are no control characters
+    const std::uint64_t controls = control_bytes(rest.data());
+    if (controls == 0) {
+      rest.remove_prefix(sizeof(std::uint64_t));
+      continue;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(kLowFirst ? std::countr_zero(controls) : std::countl_zero(controls)) / 8);
+    if (!may_stand(rest.front())) return text.size() - rest.size();
+    rest.remove_prefix(1);
+  }
+  while (!rest.empty() && may_stand(rest.front())) rest.remove_prefix(1);
+  return text.size() - rest.size();
+}
 
 }  // namespace gateway

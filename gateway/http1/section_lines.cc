@@ -2,56 +2,66 @@
 
 #include <algorithm>
 
-namespace gateway {
+#include "gateway/http1/field_syntax.h"
 
-void SectionLines::restart() {
-  *this = SectionLines();
+namespace gateway {
+namespace {
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+// How many bytes, from the first on, may stand in a head's first line: what else is wrong there the parser says.
+std::size_t first_line_bytes(std::string_view bytes) {
+  const auto ends = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  std::size_t at = field_value_bytes(bytes);
+  while (at < bytes.size() && !ends(bytes[at])) at += 1 + field_value_bytes(bytes.substr(at + 1));
+  return at;
+}
+
+}  // namespace
+
+void SectionLines::begin(bool in_first_line) {
+  first_line_ = 0;
+  in_first_line_ = in_first_line;
+  first_line_end_.clear();
+  in_line_ = has_cr_ = ended_ = false;
+  error_ = {};
 }
 
 std::size_t SectionLines::accept(std::string_view bytes) {
   std::size_t at = 0;
-  while (at < bytes.size()) {
-    const std::size_t lf = bytes.find('\n', at);
-    const std::size_t part_end = lf == std::string_view::npos ? bytes.size() : lf;
-    if (!check_part(bytes.substr(at, part_end - at))) return at;
-    if (lf == std::string_view::npos) return bytes.size();
-    if (!ends_in_cr_) {
-      error_ = "LF without CR";
-      return at;
+  while (at < bytes.size() && !ended_) {
+    if (!has_cr_) {
+      if (!in_line_ && is_blank(bytes[at])) return refuse("a line that begins with a blank", at);
+      const std::string_view rest = bytes.substr(at);
+      const std::size_t text = in_first_line_ ? first_line_bytes(rest) : field_value_bytes(rest);
+      if (in_first_line_) keep_first(rest.substr(0, text));
+      if (text != 0) in_line_ = true;
+      at += text;
+      if (at == bytes.size()) break;
+      if (bytes[at] == '\n') return refuse("LF without CR", at);
+      if (bytes[at] != '\r') return refuse(bytes[at] == '\0' ? "NUL" : "bad byte in a field", at);
+      has_cr_ = true;
+      if (++at == bytes.size()) break;
     }
-    ended_ = line_bytes_ == 1;  // CR alone: the empty line
-    if (in_first_line_) {
-      in_first_line_ = false;
-      first_line_ = line_bytes_ - 1;
-      first_line_end_.pop_back();
-    }
-    ends_in_cr_ = false;
-    line_bytes_ = 0;
-    at = lf + 1;
-    if (ended_) break;
+    if (bytes[at] != '\n') return refuse("CR without LF", at);
+    ++at;
+    ended_ = !in_line_;
+    in_line_ = in_first_line_ = has_cr_ = false;
   }
   return at;
 }
 
-bool SectionLines::check_part(std::string_view part) {
-  if (part.empty()) return true;
-  const std::size_t cr = part.find('\r');
-  if (ends_in_cr_ || (cr != std::string_view::npos && cr + 1 != part.size())) {
-    error_ = "CR without LF";
-  } else if (line_bytes_ == 0 && (part.front() == ' ' || part.front() == '\t')) {
-    error_ = "a line that begins with a blank";
-  } else if (part.find('\0') != std::string_view::npos) {
-    error_ = "NUL";
-  }
-  ends_in_cr_ = cr != std::string_view::npos;
-  line_bytes_ += part.size();
-  if (in_first_line_) keep_end(part);
-  return error_.empty();
+std::size_t SectionLines::refuse(std::string_view what, std::size_t at) {
+  error_ = what;
+  return at;
 }
 
-void SectionLines::keep_end(std::string_view part) {
-  constexpr std::size_t kKept = 9;
-  first_line_end_.append(part.substr(part.size() - std::min(part.size(), kKept)));
+void SectionLines::keep_first(std::string_view text) {
+  constexpr std::size_t kKept = 8;
+  first_line_ += text.size();
+  first_line_end_.append(text.substr(text.size() - std::min(text.size(), kKept)));
   if (first_line_end_.size() > kKept) first_line_end_.erase(0, first_line_end_.size() - kKept);
 }
 

@@ -14,6 +14,7 @@ TEST(FieldSyntax, KnowsEveryByteAtEveryPlace) {
         text[at] = static_cast<char>(byte);
         const bool control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
         ASSERT_EQ(is_field_value(text), !control) << byte << " at " << at << " of " << size;
+        ASSERT_EQ(field_value_bytes(text), control ? at : size) << byte << " at " << at << " of " << size;
       }
     }
   }
