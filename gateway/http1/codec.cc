@@ -223,25 +223,33 @@ bool Http1Codec::fail_malformed(std::string_view detail) {
 }
 
 bool Http1Codec::within_limits(std::size_t more) {
-  constexpr int kTooLarge = 431;
-  constexpr int kNoMemory = 503;
-  const bool trailers = phase_ == Phase::trailers;
-  const std::string_view what = requests() ? (trailers ? "request trailers" : "request header")
-                                           : (trailers ? "response trailers" : "response header");
-  // A response's head has ":status" too, a request's up to four such fields.
-  const std::size_t pseudo = trailers ? 0 : requests() ? 3 : 1;
   const std::size_t bytes = section_.bytes() + extra_bytes_ + more;
+  // A response's head has ":status" too, a request's up to four such fields.
+  const std::size_t pseudo = phase_ == Phase::trailers ? 0 : requests() ? 3 : 1;
   if (bytes > limits_.max_header_bytes) {
-    return fail(what, " larger than " + std::to_string(limits_.max_header_bytes) + " bytes", kTooLarge);
+    return fail_limit(" larger than ", limits_.max_header_bytes, " bytes");
   }
   if (section_.size() + 1 > limits_.max_header_fields + pseudo) {
-    return fail(what, " of more than " + std::to_string(limits_.max_header_fields) + " fields", kTooLarge);
+    return fail_limit(" of more than ", limits_.max_header_fields, " fields");
   }
-  if (bytes >= ask_at_) {
-    ask_at_ = bytes + kAskAgain;
-    if (!events_.admits_section(bytes)) return fail("no memory for the ", what, kNoMemory);
-  }
-  return true;
+  return bytes < ask_at_ || admit(bytes);
+}
+
+bool Http1Codec::fail_limit(std::string_view exceeds, std::size_t limit, std::string_view unit) {
+  constexpr int kTooLarge = 431;
+  return fail(section_name(), std::string(exceeds).append(std::to_string(limit)).append(unit), kTooLarge);
+}
+
+bool Http1Codec::admit(std::size_t bytes) {
+  constexpr int kNoMemory = 503;
+  ask_at_ = bytes + kAskAgain;
+  return events_.admits_section(bytes) || fail("no memory for the ", section_name(), kNoMemory);
+}
+
+std::string_view Http1Codec::section_name() const {
+  const bool trailers = phase_ == Phase::trailers;
+  return requests() ? (trailers ? "request trailers" : "request header")
+                    : (trailers ? "response trailers" : "response header");
 }
 
 bool Http1Codec::count_extra(std::size_t bytes) {

@@ -148,6 +148,9 @@ class Http1Codec {
   bool judge_response();
   bool judge_framing();
   bool within_limits(std::size_t more);
+  bool fail_limit(std::string_view exceeds, std::size_t limit, std::string_view unit);
+  bool admit(std::size_t bytes);
+  std::string_view section_name() const;
 
   const CodecRole role_;
   CodecEvents& events_;

@@ -159,7 +159,8 @@ bool append_lower_token(std::string& to, std::string_view name) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::ranges::equal(a, b, {}, to_lower, to_lower);
+  const auto same = [](char x, char y) { return to_lower(x) == to_lower(y); };
+  return std::ranges::equal(a, b, same);
 }
 
 std::string_view trim(std::string_view text) {

@@ -68,7 +68,6 @@ inline std::uint64_t control_bytes(const char* at) {
 
 inline std::size_t field_value_bytes(std::string_view text) {
   constexpr bool kLowFirst = std::endian::native == std::endian::little;
-  const auto may_stand = [](char c) { return static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t'; };
   std::string_view rest = text;
   while (rest.size() >= sizeof(std::uint64_t)) {  // most bytes are no control characters
     const std::uint64_t controls = control_bytes(rest.data());
@@ -76,10 +75,12 @@ inline std::size_t field_value_bytes(std::string_view text) {
       rest.remove_prefix(sizeof(std::uint64_t));
       continue;
     }
-    rest.remove_prefix(static_cast<std::size_t>(kLowFirst ? std::countr_zero(controls) : std::countl_zero(controls)) / 8);
-    if (!may_stand(rest.front())) return text.size() - rest.size();
+    const int bits_before = kLowFirst ? std::countr_zero(controls) : std::countl_zero(controls);
+    rest.remove_prefix(static_cast<std::size_t>(bits_before) / 8);
+    if (rest.front() != '\t') return text.size() - rest.size();
     rest.remove_prefix(1);
   }
+  const auto may_stand = [](char c) { return static_cast<unsigned char>(c) >= 0x20 ? c != 0x7f : c == '\t'; };
   while (!rest.empty() && may_stand(rest.front())) rest.remove_prefix(1);
   return text.size() - rest.size();
 }
