@@ -259,33 +259,34 @@ bool Http1Codec::count_extra(std::size_t bytes) {
 }
 
 bool Http1Codec::add_name(std::string_view part) {
-  return append_lower_token(name_, part) || fail_malformed("bad byte in a field");
+  return name_.add(part) || fail_malformed("bad byte in a field");
 }
 
 // What came of a field whose end has not come.
 bool Http1Codec::keep_cut_field() {
   value_.keep();
-  return name_.empty() || field_fits();
+  return name_.view().empty() || field_fits();
 }
 
 bool Http1Codec::field_fits() {
-  return within_limits(name_.size() + value_.view().size() + h2::HeaderList::kFieldOverhead);
+  return within_limits(name_.view().size() + value_.view().size() + h2::HeaderList::kFieldOverhead);
 }
 
 bool Http1Codec::add_field() {
+  const std::string_view name = name_.view();
   const std::string_view value = trim(value_.view());  // lines_ has seen that it is a value
   if (!field_fits()) return false;
-  if (name_.empty()) return fail_malformed("bad byte in a field");
+  if (name.empty()) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {
     if (section_.empty()) add_status();
-    head_.framing.note(name_, value);
-    const bool is_host = requests() && name_ == "host";
+    head_.framing.note(name, value);
+    const bool is_host = requests() && name == "host";
     if (is_host) ++head_.hosts;
     // A target that is a URI says the host; then the field is of no meaning (RFC 9112 §3.2.2).
-    if (!is_host || !section_.find(":authority")) section_.add(name_, value);
-  } else if (!is_forbidden_in_trailers(name_)) {
-    section_.add(name_, value);
-  } else if (!count_extra(name_.size() + value.size() + h2::HeaderList::kFieldOverhead)) {
+    if (!is_host || !section_.find(":authority")) section_.add(name, value);
+  } else if (!is_forbidden_in_trailers(name)) {
+    section_.add(name, value);
+  } else if (!count_extra(name.size() + value.size() + h2::HeaderList::kFieldOverhead)) {
     return false;
   }
   name_.clear();

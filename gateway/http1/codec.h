@@ -161,7 +161,7 @@ class Http1Codec {
   Phase phase_ = Phase::idle;
 
   h2::HeaderList section_;  // the head or the trailers that are being read
-  std::string name_;        // of the field that is being read, in lower case
+  FedName name_;            // of the field that is being read
   FedText value_;
   std::string target_;  // of the request that is being read
   std::string error_;

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+
+#include "gateway/http1/field_syntax.h"
 
 namespace gateway {
 
@@ -32,6 +35,24 @@ class FedText {
  private:
   std::string_view view_;
   std::string kept_;
+};
+
+/// A field's name that comes in parts, in lower case. Confined to its codec.
+class FedName {
+ public:
+  /// False: a byte of it may not stand in a name.
+  bool add(std::string_view part) {
+    if (text_.size() - size_ < part.size()) text_.resize(size_ + part.size());
+    const bool good = lower_token(part, text_.data() + size_);
+    size_ += part.size();
+    return good;
+  }
+  void clear() { size_ = 0; }
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::string text_;  // as large as the largest name so far: a name is written once
+  std::size_t size_ = 0;
 };
 
 }  // namespace gateway

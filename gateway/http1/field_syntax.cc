@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <span>
 
 namespace gateway {
 namespace {
@@ -146,13 +145,11 @@ std::optional<std::uint64_t> parse_content_length(std::string_view value) {
   return length;
 }
 
-bool append_lower_token(std::string& to, std::string_view name) {
-  const std::size_t begin = to.size();
-  to.append(name);
+bool lower_token(std::string_view name, char* to) {
   unsigned char any = 0;  // each byte's bits
-  for (char& c : std::span(to).subspan(begin)) {
-    const unsigned char lower = kLowerOfToken[static_cast<unsigned char>(c)];
-    c = static_cast<char>(lower);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const unsigned char lower = kLowerOfToken[static_cast<unsigned char>(name[i])];
+    to[i] = static_cast<char>(lower);
     any |= lower;
   }
   return (any & kNoToken) == 0;

@@ -36,8 +36,9 @@ bool same_authority(std::string_view a, std::string_view b, std::string_view sch
 std::optional<std::uint64_t> parse_content_length(std::string_view value);
 
 char to_lower(char c);
-/// Appends a name, or a part of one, in lower case. Returns whether all of its bytes may stand in a token.
-bool append_lower_token(std::string& to, std::string_view name);
+/// Writes a name, or a part of one, in lower case to `to`, as many bytes. False: a byte of it may not stand in a token,
+/// and what was written is of no meaning.
+bool lower_token(std::string_view name, char* to);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 /// Without spaces and tabs at either end.
 std::string_view trim(std::string_view text);
@@ -60,7 +61,7 @@ inline std::uint64_t control_bytes(const char* at) {
   constexpr std::uint64_t kEach = 0x0101010101010101;
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, at, sizeof bytes);
-  // Without their high bits none carries into the next. One more, and DEL is 0, what is good from 0x21 on.
+  // Seven bits each, so that no sum carries into the next byte: one more, and DEL is 0, the good ones 0x21 to 0x7f.
   const std::uint64_t next = ((bytes & kEach * 0x7f) + kEach) & kEach * 0x7f;
   const std::uint64_t good = (next + kEach * (0x80 - 0x21)) | bytes;
   return ~good & kEach * 0x80;

@@ -19,6 +19,11 @@ std::size_t first_line_bytes(std::string_view bytes) {
   return at;
 }
 
+// What is wrong with a byte behind a line's text that is no CR.
+std::string_view mistake(char c) {
+  return c == '\n' ? "LF without CR" : c == '\0' ? "NUL" : "bad byte in a field";
+}
+
 }  // namespace
 
 void SectionLines::begin(bool in_first_line) {
@@ -35,13 +40,11 @@ std::size_t SectionLines::accept(std::string_view bytes) {
     if (!has_cr_) {
       if (!in_line_ && is_blank(bytes[at])) return refuse("a line that begins with a blank", at);
       const std::string_view rest = bytes.substr(at);
-      const std::size_t text = in_first_line_ ? first_line_bytes(rest) : field_value_bytes(rest);
-      if (in_first_line_) keep_first(rest.substr(0, text));
+      const std::size_t text = in_first_line_ ? accept_first(rest) : field_value_bytes(rest);
       if (text != 0) in_line_ = true;
       at += text;
       if (at == bytes.size()) break;
-      if (bytes[at] == '\n') return refuse("LF without CR", at);
-      if (bytes[at] != '\r') return refuse(bytes[at] == '\0' ? "NUL" : "bad byte in a field", at);
+      if (bytes[at] != '\r') return refuse(mistake(bytes[at]), at);
       has_cr_ = true;
       if (++at == bytes.size()) break;
     }
@@ -58,11 +61,13 @@ std::size_t SectionLines::refuse(std::string_view what, std::size_t at) {
   return at;
 }
 
-void SectionLines::keep_first(std::string_view text) {
+std::size_t SectionLines::accept_first(std::string_view bytes) {
   constexpr std::size_t kKept = 8;
+  const std::string_view text = bytes.substr(0, first_line_bytes(bytes));
   first_line_ += text.size();
   first_line_end_.append(text.substr(text.size() - std::min(text.size(), kKept)));
   if (first_line_end_.size() > kKept) first_line_end_.erase(0, first_line_end_.size() - kKept);
+  return text.size();
 }
 
 }  // namespace gateway

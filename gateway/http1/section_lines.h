@@ -32,7 +32,7 @@ class SectionLines {
  private:
   void begin(bool in_first_line);
   std::size_t refuse(std::string_view what, std::size_t at);
-  void keep_first(std::string_view text);
+  std::size_t accept_first(std::string_view bytes);
 
   std::size_t first_line_ = 0;  // bytes of it that came
   std::string first_line_end_;

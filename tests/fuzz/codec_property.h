@@ -69,7 +69,10 @@ class Told final : public CodecEvents {
   void add(std::string_view what, const h2::HeaderList& fields) {
     in_body_ = false;
     text.append("\n").append(what);
-    for (const h2::HeaderField field : fields) text.append("|").append(field.name).append("=").append(field.value);
+    for (const h2::HeaderField field : fields) {
+      demand(is_field_value(field.value), "a value has no byte that may not stand in one");
+      text.append("|").append(field.name).append("=").append(field.value);
+    }
   }
   bool in_body_ = false;
 };

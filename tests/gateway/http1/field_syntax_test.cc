@@ -27,6 +27,14 @@ TEST(FieldSyntax, KnowsTokens) {
     const char c = static_cast<char>(byte);
     const bool good = byte > 0x20 && byte < 0x7f && separators.find(c) == std::string_view::npos;
     EXPECT_EQ(is_token(std::string("a") + c), good) << byte;
+    char lower[] = {'x', 'x', 'x'};
+    EXPECT_EQ(lower_token(std::string("A") + c, lower), good) << byte;
+    EXPECT_EQ(lower[0], 'a');
+    const bool is_upper = byte >= 'A' && byte <= 'Z';
+    if (good) {
+      EXPECT_EQ(lower[1], is_upper ? c + 0x20 : c) << byte;
+    }
+    EXPECT_EQ(lower[2], 'x');
   }
   EXPECT_FALSE(is_token(""));
 }

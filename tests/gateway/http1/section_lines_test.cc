@@ -41,7 +41,8 @@ std::string read_all_ways(std::string_view text, Section section) {
 }
 
 TEST(SectionLines, FindsTheEnd) {
-  EXPECT_EQ(read_all_ways("HTTP/1.1 200 OK\r\nA: b\r\n\r\n\n\r\0 body"sv, Section::head), "ended at 25 with 15 1 200 OK");
+  EXPECT_EQ(read_all_ways("HTTP/1.1 200 OK\r\nA: b\r\n\r\n\n\r\0 body"sv, Section::head),
+            "ended at 25 with 15 1 200 OK");
   EXPECT_EQ(read_all_ways("GET /\r\n\r\nGET"sv, Section::head), "ended at 9 with 5 GET /");
   EXPECT_EQ(read_all_ways("\r\nGET /"sv, Section::head), "ended at 2 with 0 ");
   EXPECT_EQ(read_all_ways("A: b\r\n\r\n\n"sv, Section::trailers), "ended at 8");
