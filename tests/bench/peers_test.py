@@ -1,6 +1,7 @@
 """What the measurements are read from and compared by: lines of /proc, h2load's log, frames of a response, tables of results."""
 
 import contextlib
+import dataclasses
 import struct
 import subprocess
 import types
@@ -142,10 +143,23 @@ class Started(scenarios.Site):
         yield types.SimpleNamespace(name=name, start=next(self.starts))
 
 
-def test_a_round_that_starts_all_anew_begins_with_another_one():
+def test_a_round_that_starts_all_anew_begins_with_another_one_and_is_one_point_of_many_turns():
     site = Started(None, None, {}, ["gateway", "nginx"], rounds=3, seconds=1, idle=0)
-    rows = scenarios.started_anew(site, "h1", lambda proxy: proxy.start, lambda _, start: {"value": start})
-    assert {name: [row["value"] for row in many] for name, many in rows.items()} == {"gateway": [0, 3, 4], "nginx": [1, 2, 5]}
+    asked = []
+    def ask(start):
+        asked.append(start)
+        return load.Point(1, 0, 0.5, machine.Cpu(1, 2), [start], start, [start])
+    rows = scenarios.started_anew(site, "h1", lambda proxy: proxy.start, ask, lambda point: {**dataclasses.asdict(point), "value": 0})
+    turns = scenarios.TURNS
+    assert {name: [row["tenths"] for row in many] for name, many in rows.items()} == {
+        "gateway": [[0] * turns, [3] * turns, [4] * turns], "nginx": [[1] * turns, [2] * turns, [5] * turns]}
+    assert rows["nginx"][0]["seconds"] == turns / 2
+    assert asked[:2 * turns] == [0, 1] * turns, "in turns"
+
+
+def test_points_together_are_a_point():
+    together = load.Point(2, 1, 0.5, machine.Cpu(1, 2), [5, 6], 100, [6]) + load.Point(1, 0, 1.5, machine.Cpu(10, 20), [7], 90, [7])
+    assert together == load.Point(3, 1, 2.0, machine.Cpu(11, 22), [5, 6, 7], 90, [6, 7])
 
 
 def test_half_load_is_where_the_cpu_is_half_busy_though_many_cost_less_each():

@@ -33,6 +33,11 @@ class Point:
     pss: int  # KiB afterwards
     tenths: list = dataclasses.field(default_factory=list)  # the p99 of each tenth of a second, of those at a rate
 
+    def __add__(self, later):
+        """Of both times together."""
+        return Point(self.ok + later.ok, self.failed + later.failed, self.seconds + later.seconds, self.cpu + later.cpu,
+                     self.times + later.times, later.pss, self.tenths + later.tenths)
+
     def row(self):
         """What is kept of it; CPU in microseconds an answer."""
         ordered = sorted(self.times)

@@ -5,8 +5,10 @@ All contestants of a scenario run side by side and take turns, a round after the
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import math
+import operator
 import signal
 import sys
 import typing
@@ -14,6 +16,7 @@ import typing
 from bench.peers import load, machine, proxies
 from bench.peers.report import TIMES
 
+TURNS = 9  # of each proxy in a round that starts all of them anew
 
 @dataclasses.dataclass
 class Site:
@@ -107,15 +110,19 @@ def in_turns(site, protocol, prepare, measure, many=False, busy=False):
         return rows
 
 
-def started_anew(site, protocol, prepare, measure, busy=False):
-    """The same, but each round starts all of them, another one first: where two starts of one program differ by as much as two programs."""
+def started_anew(site, protocol, prepare, ask, valued, busy=False):
+    """{name: rows} of `valued(point)`. Each round starts all proxies, another one first, as two starts of one program differ by as much as two
+    programs. Within it they have TURNS short turns of `ask(prepared)`, which are one point: what slows the machine for seconds is in that of all."""
     names = site.contestants(protocol)
     rows = {name: [] for name in names}
+    def measure(_, prepared):
+        point = ask(prepared)
+        return {**valued(point), "point": point}
     for turn in range(site.rounds):
         first = turn % len(names)
-        once = dataclasses.replace(site, rounds=1, names=names[first:] + names[:first])
-        for name, more in in_turns(once, protocol, prepare, measure, busy=busy).items():
-            rows[name] += more
+        once = dataclasses.replace(site, rounds=TURNS, names=names[first:] + names[:first])
+        for name, parts in in_turns(once, protocol, prepare, measure, busy=busy).items():
+            rows[name].append(valued(functools.reduce(operator.add, (part["point"] for part in parts))))
     return rows
 
 
@@ -198,11 +205,11 @@ def latency(asked, own=False, busy=False):
                 ask = loop.connect(proxy, asked)
                 rate = rates.get(proxy.name, rates[proxies.OURS])
                 ask(rate, site.seconds)  # warms
-                return lambda: ask(rate, 3 * site.seconds)
-            def by_p99(_, ask):
-                row = ask().row()
+                return lambda: ask(rate, site.seconds / 2)
+            def by_p99(point):
+                row = point.row()
                 return {**row, "value": (row["p99 of a quiet tenth"] or math.inf) / 1000}
-            return started_anew(place, protocol, prepare, by_p99, busy=busy)
+            return started_anew(place, protocol, prepare, lambda ask: ask(), by_p99, busy=busy)
     return measure
 
 
