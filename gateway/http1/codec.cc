@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 
+#include <cassert>
 #include <utility>
 
 #include "gateway/http1/field_syntax.h"
@@ -274,7 +275,8 @@ bool Http1Codec::field_fits() {
 
 bool Http1Codec::add_field() {
   const std::string_view name = name_.view();
-  const std::string_view value = trim(value_.view());  // lines_ has seen that it is a value
+  const std::string_view value = trim(value_.view());
+  assert(is_field_value(value));  // lines_ has seen each of its bytes
   if (!field_fits()) return false;
   if (name.empty()) return fail_malformed("bad byte in a field");
   if (phase_ == Phase::head) {

@@ -177,10 +177,9 @@ bool list_has(std::string_view list, std::string_view member) {
 }
 
 bool list_has(const h2::HeaderList& head, std::string_view name, std::string_view member) {
-  for (const h2::HeaderField field : head) {
-    if (field.name == name && list_has(field.value, member)) return true;
-  }
-  return false;
+  bool has = false;
+  head.visit(name, [&](std::string_view list) { has = has || list_has(list, member); });
+  return has;
 }
 
 bool is_connection_specific(std::string_view name) {

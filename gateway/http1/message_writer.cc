@@ -1,6 +1,7 @@
 #include "gateway/http1/message_writer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -153,6 +154,7 @@ void RequestHeadWriter::add(const HeaderField& field) {
 }
 
 void RequestHeadWriter::add_joined(std::string_view name, std::initializer_list<std::string_view> parts) {
+  assert(is_token(name));
   begin_fields();
   if (!fields_.error.empty()) return;
   out_.append(name).append(": ");

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import struct
 import subprocess
 import types
@@ -149,7 +150,7 @@ def test_a_round_that_starts_all_anew_begins_with_another_one_and_is_one_point_o
     def ask(start):
         asked.append(start)
         return load.Point(1, 0, 0.5, machine.Cpu(1, 2), [start], start, [start])
-    rows = scenarios.started_anew(site, "h1", lambda proxy: proxy.start, ask, lambda point: {**dataclasses.asdict(point), "value": 0})
+    rows = scenarios.started_anew(site, "h1", lambda proxy: functools.partial(ask, proxy.start), lambda point: {**dataclasses.asdict(point), "value": 0})
     turns = scenarios.TURNS
     assert {name: [row["tenths"] for row in many] for name, many in rows.items()} == {
         "gateway": [[0] * turns, [3] * turns, [4] * turns], "nginx": [[1] * turns, [2] * turns, [5] * turns]}

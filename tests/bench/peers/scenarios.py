@@ -110,13 +110,13 @@ def in_turns(site, protocol, prepare, measure, many=False, busy=False):
         return rows
 
 
-def started_anew(site, protocol, prepare, ask, valued, busy=False):
+def started_anew(site, protocol, prepare, valued, busy=False):
     """{name: rows} of `valued(point)`. Each round starts all proxies, another one first, as two starts of one program differ by as much as two
-    programs. Within it they have TURNS short turns of `ask(prepared)`, which are one point: what slows the machine for seconds is in that of all."""
+    programs. Within it they have TURNS short turns, `prepare(proxy)()`, which are one point: what slows the machine for seconds is in that of all."""
     names = site.contestants(protocol)
     rows = {name: [] for name in names}
-    def measure(_, prepared):
-        point = ask(prepared)
+    def measure(_, ask):
+        point = ask()
         return {**valued(point), "point": point}
     for turn in range(site.rounds):
         first = turn % len(names)
@@ -209,7 +209,7 @@ def latency(asked, own=False, busy=False):
             def by_p99(point):
                 row = point.row()
                 return {**row, "value": (row["p99 of a quiet tenth"] or math.inf) / 1000}
-            return started_anew(place, protocol, prepare, lambda ask: ask(), by_p99, busy=busy)
+            return started_anew(place, protocol, prepare, by_p99, busy=busy)
     return measure
 
 
