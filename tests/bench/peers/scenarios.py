@@ -18,6 +18,7 @@ from bench.peers.report import TIMES
 
 TURNS = 9  # of each proxy in a round that starts all of them anew
 
+
 @dataclasses.dataclass
 class Site:
     """Where and how long: the backend's addresses by protocol, who takes part, rounds, seconds a point, connections that idle."""
